@@ -1,0 +1,184 @@
+"""Every refusal the mock can give: status, code and a fixed message. No class can hold a value that a client sent.
+
+`Refusal` is raised anywhere below the app, which turns it into the error envelope in one place. A `ValidationFailed`
+holds the names of contract fields and the contract's own words about them.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import orjson
+
+
+class Refusal(Exception):
+    """A request that is turned down; each subclass is one error code."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    message: ClassVar[str]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: ClassVar[bytes]
+
+    def __init_subclass__(cls) -> None:
+        if not hasattr(cls, "code"):
+            return  # a family of codes, not one
+        cls.body = orjson.dumps({"success": False, "message": cls.message, "code": cls.code})
+
+    def payload(self) -> bytes:
+        """Give the envelope as JSON."""
+        return self.body
+
+
+class BadRequest(Refusal):
+    """What came is not HTTP."""
+
+    status, code, message = 400, "BAD_REQUEST", "The request is not well-formed HTTP."
+    headers = ((b"connection", b"close"),)
+
+
+class InvalidJson(Refusal):
+    """The body cannot be read as JSON."""
+
+    status, code, message = 400, "INVALID_JSON", "The request body is not valid JSON in UTF-8."
+
+
+class Unauthenticated(Refusal):
+    """No token, or none that names an environment."""
+
+    status, code, message = 401, "UNAUTHENTICATED", "A valid environment token is required."
+    headers = ((b"www-authenticate", b"Bearer"),)
+
+
+class FeatureNotAvailable(Refusal):
+    """The plan lacks `allow_custom_sip_trunks`."""
+
+    status, code = 403, "FEATURE_NOT_AVAILABLE"
+    message = "The plan of this environment does not include custom SIP trunks."
+
+
+class NotFound(Refusal):
+    """Nothing answers at this path."""
+
+    status, code, message = 404, "NOT_FOUND", "There is nothing at this path."
+
+
+class TrunkNotFound(Refusal):
+    """No such trunk in this environment."""
+
+    status, code, message = 404, "TRUNK_NOT_FOUND", "There is no such SIP trunk in this environment."
+
+
+class DidNotFound(Refusal):
+    """No such DID on the trunk."""
+
+    status, code, message = 404, "DID_NOT_FOUND", "The SIP trunk has no such DID."
+
+
+class MethodNotAllowed(Refusal):
+    """The path exists, the method does not. Takes the path's methods."""
+
+    status, code, message = 405, "METHOD_NOT_ALLOWED", "This path does not support the method."
+
+    def __init__(self, allow: bytes) -> None:
+        super().__init__()
+        self.headers = ((b"allow", allow),)
+
+
+class TrunkHasDids(Refusal):
+    """A trunk with DIDs cannot be deleted."""
+
+    status, code, message = 409, "TRUNK_HAS_DIDS", "The SIP trunk still has DIDs; delete them first."
+
+
+class DidAlreadyExists(Refusal):
+    """The number is on a trunk of this environment already."""
+
+    status, code = 409, "DID_ALREADY_EXISTS"
+    message = "This number is already on a SIP trunk of this environment."
+
+
+class DidInUse(Refusal):
+    """A DID that an active agent uses cannot be deleted."""
+
+    status, code, message = 409, "DID_IN_USE", "The DID is assigned to an active agent."
+
+
+class PayloadTooLarge(Refusal):
+    """The body is over the size limit. The connection ends, because the rest of the body is not read."""
+
+    status, code, message = 413, "PAYLOAD_TOO_LARGE", "The request body is too large."
+    headers = ((b"connection", b"close"),)
+
+
+class UnsupportedMediaType(Refusal):
+    """The body is not declared as JSON in UTF-8."""
+
+    status, code = 415, "UNSUPPORTED_MEDIA_TYPE"
+    message = "The Content-Type must be application/json, in UTF-8."
+
+
+class BodyNotAnObject(Refusal):
+    """The body is JSON, but not an object."""
+
+    status, code, message = 422, "VALIDATION_ERROR", "The request body must be a JSON object."
+
+
+class FieldsRefused(Refusal):
+    """A refusal that names fields; `errors` maps each to what it must be."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__()
+        self.errors = errors
+
+    def payload(self) -> bytes:
+        """Give the envelope as JSON, with the `errors` map."""
+        envelope: dict[str, Any] = {"success": False, "message": self.sentence(), "code": self.code}
+        return orjson.dumps(envelope | {"errors": self.errors})
+
+    def sentence(self) -> str:
+        """Give the message for people."""
+        return self.message
+
+
+class ValidationFailed(FieldsRefused):
+    """Fields that break the contract's rules, all of them."""
+
+    status, code, message = 422, "VALIDATION_ERROR", "The request breaks the rules of some fields."
+
+    def sentence(self) -> str:
+        """Say how many fields are broken."""
+        count = len(self.errors)
+        return "The request breaks the rule of 1 field." if count == 1 else f"The request breaks the rules of {count} fields."
+
+
+class TrunkNotVerified(FieldsRefused):
+    """An unverified trunk was to become active."""
+
+    status, code = 422, "TRUNK_NOT_VERIFIED"
+    message = "An unverified SIP trunk cannot be active; verify it first."
+
+    def __init__(self) -> None:
+        super().__init__({"is_active": ["is_active must be false until the trunk is verified"]})
+
+
+class RateLimited(Refusal):
+    """The environment has used up its minute. Takes the seconds that are left of it."""
+
+    status, code, message = 429, "RATE_LIMITED", "Too many requests; wait as long as Retry-After says."
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.headers = ((b"retry-after", b"%d" % seconds),)
+
+
+class HeadersTooLarge(Refusal):
+    """The header fields are over the size limit."""
+
+    status, code, message = 431, "HEADERS_TOO_LARGE", "The request header fields are too large."
+    headers = ((b"connection", b"close"),)
+
+
+class InternalError(Refusal):
+    """The mock itself is broken. No input may bring this about; a test says so."""
+
+    status, code, message = 500, "INTERNAL_ERROR", "The mock server failed; its log says where."

@@ -1,0 +1,138 @@
+"""Where trunks and DIDs are kept, per environment: the interface, and the store in memory.
+
+A store knows no rule of the API beyond what only it can keep atomically: a trunk with DIDs stays, a number stands once in an
+environment. A change of a trunk is a function from old value to new; a store may run it again if somebody else was faster,
+and keeps nothing if it raises.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mockserver.errors import DidAlreadyExists, DidInUse, DidNotFound, TrunkHasDids, TrunkNotFound
+from mockserver.trunks import Did, Trunk
+
+
+class Store(Protocol):
+    """Every method names the environment first, and sees nothing of another one."""
+
+    async def add_trunk(self, environment: str, trunk: Trunk) -> None:
+        """Keep a new trunk."""
+
+    async def trunk(self, environment: str, trunk_id: str) -> Trunk:
+        """Give a trunk; TrunkNotFound."""
+
+    async def trunks(self, environment: str) -> Collection[Trunk]:
+        """Give all trunks, oldest first."""
+
+    async def change_trunk(self, environment: str, trunk_id: str, change: Callable[[Trunk], Trunk]) -> Trunk:
+        """Replace a trunk by what `change` makes of it, atomically, and give that; TrunkNotFound."""
+
+    async def delete_trunk(self, environment: str, trunk_id: str) -> None:
+        """Forget a trunk; TrunkNotFound, TrunkHasDids."""
+
+    async def add_did(self, environment: str, did: Did) -> None:
+        """Keep a new DID; TrunkNotFound, DidAlreadyExists."""
+
+    async def dids(self, environment: str, trunk_id: str) -> Collection[Did]:
+        """Give the DIDs of a trunk, oldest first; TrunkNotFound."""
+
+    async def delete_did(self, environment: str, trunk_id: str, did_id: str) -> None:
+        """Forget a DID; TrunkNotFound, DidNotFound, DidInUse."""
+
+    async def count_request(self, environment: str, minute: int) -> int:
+        """Count a request in this minute (since the epoch), and give how many there were, this one included."""
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """What one environment has. Dicts keep the order of creation."""
+
+    trunks: dict[str, Trunk] = field(default_factory=dict)
+    dids: dict[str, dict[str, Did]] = field(default_factory=dict)
+    numbers: set[str] = field(default_factory=set)
+
+    def trunk(self, trunk_id: str) -> Trunk:
+        try:
+            return self.trunks[trunk_id]
+        except KeyError:
+            raise TrunkNotFound from None
+
+
+class MemoryStore:
+    """The store in memory. No method waits for anything, so each is atomic in one event loop."""
+
+    def __init__(self) -> None:
+        self._shelves: dict[str, _Shelf] = {}
+        self._minute = 0
+        self._requests: Counter[str] = Counter()
+
+    def _shelf(self, environment: str) -> _Shelf:
+        shelf = self._shelves.get(environment)
+        if shelf is None:
+            shelf = self._shelves[environment] = _Shelf()
+        return shelf
+
+    async def add_trunk(self, environment: str, trunk: Trunk) -> None:
+        """Keep a new trunk."""
+        self._shelf(environment).trunks[trunk.id] = trunk
+
+    async def trunk(self, environment: str, trunk_id: str) -> Trunk:
+        """Give a trunk; TrunkNotFound."""
+        return self._shelf(environment).trunk(trunk_id)
+
+    async def trunks(self, environment: str) -> Collection[Trunk]:
+        """Give all trunks, oldest first."""
+        return self._shelf(environment).trunks.values()
+
+    async def change_trunk(self, environment: str, trunk_id: str, change: Callable[[Trunk], Trunk]) -> Trunk:
+        """Replace a trunk by what `change` makes of it, and give that; TrunkNotFound."""
+        shelf = self._shelf(environment)
+        changed = change(shelf.trunk(trunk_id))
+        shelf.trunks[trunk_id] = changed
+        return changed
+
+    async def delete_trunk(self, environment: str, trunk_id: str) -> None:
+        """Forget a trunk; TrunkNotFound, TrunkHasDids."""
+        shelf = self._shelf(environment)
+        shelf.trunk(trunk_id)
+        if shelf.dids.get(trunk_id):
+            raise TrunkHasDids
+        del shelf.trunks[trunk_id]
+        shelf.dids.pop(trunk_id, None)
+
+    async def add_did(self, environment: str, did: Did) -> None:
+        """Keep a new DID; TrunkNotFound, DidAlreadyExists."""
+        shelf = self._shelf(environment)
+        shelf.trunk(did.trunk_id)
+        if did.number in shelf.numbers:
+            raise DidAlreadyExists
+        shelf.numbers.add(did.number)
+        shelf.dids.setdefault(did.trunk_id, {})[did.id] = did
+
+    async def dids(self, environment: str, trunk_id: str) -> Collection[Did]:
+        """Give the DIDs of a trunk, oldest first; TrunkNotFound."""
+        shelf = self._shelf(environment)
+        shelf.trunk(trunk_id)
+        return shelf.dids.get(trunk_id, {}).values()
+
+    async def delete_did(self, environment: str, trunk_id: str, did_id: str) -> None:
+        """Forget a DID; TrunkNotFound, DidNotFound, DidInUse."""
+        shelf = self._shelf(environment)
+        shelf.trunk(trunk_id)
+        did = shelf.dids.get(trunk_id, {}).get(did_id)
+        if did is None:
+            raise DidNotFound
+        if did.in_use:
+            raise DidInUse
+        del shelf.dids[trunk_id][did_id]
+        shelf.numbers.discard(did.number)
+
+    async def count_request(self, environment: str, minute: int) -> int:
+        """Count a request in this minute, and give how many there were; earlier minutes are forgotten."""
+        if minute != self._minute:
+            self._minute = minute
+            self._requests.clear()
+        self._requests[environment] += 1
+        return self._requests[environment]
