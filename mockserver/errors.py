@@ -84,6 +84,13 @@ class MethodNotAllowed(Refusal):
         self.headers = ((b"allow", allow),)
 
 
+class RequestTimeout(Refusal):
+    """The request did not arrive as a whole in time."""
+
+    status, code, message = 408, "REQUEST_TIMEOUT", "The request did not arrive in time."
+    headers = ((b"connection", b"close"),)
+
+
 class TrunkHasDids(Refusal):
     """A trunk with DIDs cannot be deleted."""
 
@@ -148,7 +155,11 @@ class ValidationFailed(FieldsRefused):
     def sentence(self) -> str:
         """Say how many fields are broken."""
         count = len(self.errors)
-        return "The request breaks the rule of 1 field." if count == 1 else f"The request breaks the rules of {count} fields."
+        return (
+            "The request breaks the rule of 1 field."
+            if count == 1
+            else f"The request breaks the rules of {count} fields."
+        )
 
 
 class TrunkNotVerified(FieldsRefused):

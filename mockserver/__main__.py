@@ -1,0 +1,221 @@
+"""`trunkmock`, or `python -m mockserver`: the command line."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from mockserver import environments
+
+if TYPE_CHECKING:
+    import socket
+
+    from mockserver.redaction import Seal
+
+EXIT_USAGE = 2
+KEY_VARIABLE = "TRUNKMOCK_KEY"
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end."""
+        _fail(f"{message} (trunkmock --help lists the options)")
+
+
+def _fail(sentence: str) -> NoReturn:
+    print(f"trunkmock: {sentence}", file=sys.stderr)
+    raise SystemExit(EXIT_USAGE)
+
+
+def _number(low: int, high: int) -> Any:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 12 and low <= int(text) <= high):
+            raise argparse.ArgumentTypeError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = _Parser(
+        prog="trunkmock",
+        description="A mock of the Talkover SIP trunk API, in memory. Not affiliated with Talkover.",
+        epilog=f"{KEY_VARIABLE} may hold the key that seals passwords, 32 bytes in base64; else each run makes its own.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", default=8080, type=_number(0, 65535), help="port, 0 for any free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--environments", metavar="FILE", type=Path, help="TOML file that replaces the built-in environments"
+    )
+    parser.add_argument(
+        "--log-level", default="info", choices=LEVELS, help="least severe log line (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--log-format", default="text", choices=("text", "json"), help="on stderr (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-body", default=65536, type=_number(1, 2**30), metavar="BYTES", help="largest body (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--ready-file",
+        metavar="PATH",
+        type=Path,
+        help="write base URL, pid and environment names here, as JSON, once it answers",
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until Ctrl-C or SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(0))  # nothing is there yet that would have to be put away
+    options = _options(argv)
+    known = _environments(options.environments)
+    sock = _listen(options.host, options.port, built_in=options.environments is None)
+    base_url = _url(options.host, sock)
+    _prepare_ready_file(options.ready_file)
+    _set_up_logging(options.log_level, options.log_format)
+    seal = _seal()
+
+    import openapi
+    from mockserver.app import Settings, create_app
+    from mockserver.serving import Server
+
+    base_path = openapi.load()["servers"][0]["url"]
+    app = create_app(Settings(known, seal=seal, max_body=options.max_body))
+
+    def ready() -> None:
+        print(_banner(base_url, base_path, known, built_in=options.environments is None), flush=True)
+        if options.ready_file:
+            _write_ready_file(options.ready_file, base_url + base_path, known.names)
+
+    try:
+        Server(app, options.max_body, ready).run(sockets=[sock])
+    finally:
+        if options.ready_file:
+            options.ready_file.unlink(missing_ok=True)
+    return 0
+
+
+def _environments(path: Path | None) -> environments.Environments:
+    if path is None:
+        return environments.built_in()
+    try:
+        return environments.load(path)
+    except environments.BadEnvironments as error:
+        _fail(f"{path} {error}")
+    except OSError as error:
+        _fail(f"cannot read {path}: {_reason(error)}")
+
+
+def _listen(host: str, port: int, *, built_in: bool) -> "socket.socket":
+    from mockserver.serving import CannotListen, is_loopback, listen, resolve
+
+    try:
+        family, address = resolve(host, port)[0]
+        if built_in and not is_loopback(address[0]):
+            _fail(
+                f"{host} can be reached from other machines, and everybody knows the built-in tokens; "
+                "name your own with --environments FILE, or listen on 127.0.0.1"
+            )
+        return listen(family, address)
+    except CannotListen as error:
+        _fail(f"cannot listen on {host} port {port}: {error}")
+
+
+def _url(host: str, sock: "socket.socket") -> str:
+    """Give the server's address as a client on this machine writes it."""
+    address, port = sock.getsockname()[:2]
+    if address in ("0.0.0.0", "::"):  # noqa: S104 - every address; this machine's own is one of them
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _seal() -> "Seal":
+    from mockserver.redaction import BadKey, Seal, parse_key
+
+    text = os.environ.get(KEY_VARIABLE)
+    try:
+        return Seal(parse_key(text) if text else None)
+    except BadKey as error:
+        _fail(f"{KEY_VARIABLE} {error}")
+
+
+def _set_up_logging(level: str, form: str) -> None:
+    from mockserver.redaction import JsonFormatter, TextFormatter
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    if level != "debug":
+        logging.getLogger("connexion").setLevel(logging.WARNING)
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _banner(base_url: str, base_path: str, known: environments.Environments, *, built_in: bool) -> str:
+    lines = [
+        "trunkmock: a mock of the Talkover SIP trunk API. Not affiliated with Talkover.",
+        f"  API   {base_url}{base_path}",
+        f"  docs  {base_url}/docs",
+    ]
+    if not built_in:
+        return "\n".join([*lines, f"  environments: {', '.join(known.names)}", "Ctrl-C ends it."])
+    tokens = [
+        f"  token {token}  ({it.name}{'' if it.allow_custom_sip_trunks else ', every request is refused with 403'})"
+        for token, it in environments.BUILT_IN.items()
+    ]
+    return "\n".join([*lines, *tokens, "Try:", _curl(base_url + base_path), "Ctrl-C ends it."])
+
+
+def _curl(api: str) -> str:
+    body = {
+        "name": "Primary Carrier — US",
+        "provider_name": "carrier-x",
+        "domain": "sip.carrier-x.com",
+        "username": "user_42",
+        "password": "secret-password",
+        "port": 5061,
+        "transport": "tls",
+    }
+    return (
+        f'  curl -X POST "{api}/sip-trunks" \\\n'
+        f'    -H "Authorization: Bearer {next(iter(environments.BUILT_IN))}" \\\n'
+        f'    -H "Content-Type: application/json" \\\n'
+        f"    -d '{json.dumps(body, ensure_ascii=False)}'"
+    )
+
+
+def _prepare_ready_file(path: Path | None) -> None:
+    """Take away what an earlier run may have left, and see that the file can be written."""
+    if path is None:
+        return
+    try:
+        path.unlink(missing_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        _fail(f"cannot write {path}: {_reason(error)}")
+
+
+def _write_ready_file(path: Path, base_url: str, names: list[str]) -> None:
+    """Write it under another name first: whoever waits for the file never sees half of it."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps({"base_url": base_url, "pid": os.getpid(), "environments": names}) + "\n", "utf-8")
+    draft.replace(path)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,157 @@
+"""One function per operationId of the contract: call the rules, keep the result, shape the answer.
+
+Each takes the environment, then the body's checked fields where the operation has a body, then the path's parameters in
+order, and gives an `Answer`. Refusals are raised.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mockserver import trunks
+from mockserver.carrier import Carrier
+from mockserver.e164 import international
+from mockserver.environments import Environment
+from mockserver.store import Store
+from mockserver.trunks import Did, Finding, Trunk
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success: its status, its JSON members, and the path of what it made, relative to the API, if it made something."""
+
+    status: int
+    members: dict[str, Any]
+    location: str | None = None
+
+
+def random_id() -> str:
+    """Give a new random UUID."""
+    return str(uuid.uuid4())
+
+
+class Handlers:
+    """The operations over a store, a carrier, a clock (giving RFC 3339 in UTC) and a source of ids."""
+
+    def __init__(self, store: Store, carrier: Carrier, now: Callable[[], str], new_id: Callable[[], str]) -> None:
+        self._store = store
+        self._carrier = carrier
+        self._now = now
+        self._new_id = new_id
+
+    async def create_sip_trunk(self, environment: Environment, fields: Mapping[str, Any]) -> Answer:
+        """Register a trunk."""
+        trunk = trunks.create(fields, self._new_id(), self._now())
+        await self._store.add_trunk(environment.name, trunk)
+        return Answer(201, {"success": True, "data": _summary(trunk)}, f"/sip-trunks/{trunk.id}")
+
+    async def list_sip_trunks(self, environment: Environment) -> Answer:
+        """Give all trunks of the environment."""
+        found = await self._store.trunks(environment.name)
+        return Answer(200, {"success": True, "data": [_full(trunk) for trunk in found]})
+
+    async def get_sip_trunk(self, environment: Environment, trunk_id: str) -> Answer:
+        """Give one trunk."""
+        return Answer(200, {"success": True, "data": _full(await self._store.trunk(environment.name, trunk_id))})
+
+    async def update_sip_trunk(self, environment: Environment, fields: Mapping[str, Any], trunk_id: str) -> Answer:
+        """Change the fields that were sent, all or none."""
+        now = self._now()
+        trunk = await self._store.change_trunk(
+            environment.name, trunk_id, lambda trunk: trunks.update(trunk, fields, now)
+        )
+        return Answer(200, {"success": True, "data": _full(trunk)})
+
+    async def delete_sip_trunk(self, environment: Environment, trunk_id: str) -> Answer:
+        """Remove a trunk that has no DIDs."""
+        await self._store.delete_trunk(environment.name, trunk_id)
+        return Answer(200, {"success": True, "message": "The SIP trunk was deleted."})
+
+    async def verify_sip_trunk(self, environment: Environment, trunk_id: str) -> Answer:
+        """Let the carrier decide whether the trunk is verified."""
+        trunk, finding = await self._check(environment, trunk_id, trunks.verify)
+        data: dict[str, Any] = {"is_verified": trunk.is_verified, "health_status": trunk.health_status}
+        if finding.error is None:
+            data["last_health_check_at"] = trunk.last_health_check_at
+        else:
+            data["error"] = finding.error
+        return Answer(200, {"success": trunk.is_verified, "data": data})
+
+    async def get_sip_trunk_health(self, environment: Environment, trunk_id: str) -> Answer:
+        """Ask the carrier how the trunk is, without touching its verification."""
+        trunk, finding = await self._check(environment, trunk_id, trunks.check)
+        data: dict[str, Any] = {
+            "is_healthy": finding.error is None,
+            "response_time_ms": finding.response_time_ms,
+            "checked_at": trunk.last_health_check_at,
+        }
+        if finding.error is not None:
+            data["error"] = finding.error
+        return Answer(200, {"success": True, "data": data})
+
+    async def list_sip_trunk_dids(self, environment: Environment, trunk_id: str) -> Answer:
+        """Give the DIDs of a trunk."""
+        found = await self._store.dids(environment.name, trunk_id)
+        return Answer(200, {"success": True, "data": [_did(did) for did in found]})
+
+    async def add_sip_trunk_did(self, environment: Environment, fields: Mapping[str, Any], trunk_id: str) -> Answer:
+        """Put a number on a trunk, unless the environment has it already."""
+        number, country_code = fields["number"], fields["country_code"]
+        did = Did(self._new_id(), trunk_id, number, country_code, international(number))
+        await self._store.add_did(environment.name, did)
+        return Answer(201, {"success": True, "data": {**_did(did), "trunk_id": trunk_id}})
+
+    async def delete_sip_trunk_did(self, environment: Environment, trunk_id: str, phone_number_id: str) -> Answer:
+        """Take a number off a trunk."""
+        await self._store.delete_did(environment.name, trunk_id, phone_number_id)
+        return Answer(200, {"success": True, "message": "The DID was deleted."})
+
+    async def _check(
+        self, environment: Environment, trunk_id: str, rule: Callable[[Trunk, Finding, str], Trunk]
+    ) -> tuple[Trunk, Finding]:
+        """Check with the carrier and keep what `rule` makes of it, in one atomic change."""
+        now, findings = self._now(), []
+
+        def change(trunk: Trunk) -> Trunk:
+            findings.append(self._carrier(trunk.domain, trunk.checks))
+            return rule(trunk, findings[-1], now)
+
+        return await self._store.change_trunk(environment.name, trunk_id, change), findings[-1]
+
+
+def _summary(trunk: Trunk) -> dict[str, Any]:
+    """Give the nine documented members of a new trunk."""
+    return {
+        "id": trunk.id,
+        "name": trunk.name,
+        "provider_name": trunk.provider_name,
+        "domain": trunk.domain,
+        "transport": trunk.transport,
+        "port": trunk.port,
+        "is_active": trunk.is_active,
+        "is_verified": trunk.is_verified,
+        "created_at": trunk.created_at,
+    }
+
+
+def _full(trunk: Trunk) -> dict[str, Any]:
+    """Give all that is told of a trunk. Members are picked one by one, so that a secret cannot slip in."""
+    return {
+        **_summary(trunk),
+        "username": trunk.username,
+        "outbound_proxy": trunk.outbound_proxy,
+        "auth_realm": trunk.auth_realm,
+        "health_status": trunk.health_status,
+        "last_health_check_at": trunk.last_health_check_at,
+        "updated_at": trunk.updated_at,
+    }
+
+
+def _did(did: Did) -> dict[str, Any]:
+    return {
+        "id": did.id,
+        "number": did.number,
+        "country_code": did.country_code,
+        "formatted_number": did.formatted_number,
+    }
