@@ -48,7 +48,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog="trunkmock",
         description="A mock of the Talkover SIP trunk API, in memory. Not affiliated with Talkover.",
-        epilog=f"{KEY_VARIABLE} may hold the key that seals passwords, 32 bytes in base64; else each run makes its own.",
+        epilog=f"{KEY_VARIABLE} may hold the key that seals passwords, 32 bytes in base64; else each run makes one.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
@@ -89,10 +89,12 @@ def main(argv: list[str] | None = None) -> int:
 
     import openapi
     from mockserver.app import Settings, create_app
+    from mockserver.journal import Journal
     from mockserver.serving import Server
 
     base_path = openapi.load()["servers"][0]["url"]
-    app = create_app(Settings(known, seal=seal, max_body=options.max_body))
+    journal = Journal(sys.stderr.buffer, options.log_format) if options.log_level in ("debug", "info") else None
+    app = create_app(Settings(known, seal=seal, max_body=options.max_body, journal=journal))
 
     def ready() -> None:
         print(_banner(base_url, base_path, known, built_in=options.environments is None), flush=True)
@@ -159,7 +161,6 @@ def _set_up_logging(level: str, form: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
     if level != "debug":
         logging.getLogger("connexion").setLevel(logging.WARNING)
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def _banner(base_url: str, base_path: str, known: environments.Environments, *, built_in: bool) -> str:

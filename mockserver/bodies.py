@@ -13,7 +13,7 @@ import orjson
 from mockserver.errors import BodyNotAnObject, InvalidJson, ValidationFailed
 from mockserver.redaction import Seal
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?', re.DOTALL)
 _KEYWORDS = ("type", "enum", "minLength", "maxLength", "pattern", "minimum", "maximum")
 
 
@@ -40,7 +40,7 @@ class JsonBody:
         )
 
     def fields(self, raw: bytes) -> dict[str, Any]:
-        """Give the contract's fields that were sent, defaults added and secrets sealed; what it does not know is ignored.
+        """Give the contract's fields that were sent, defaults added and secrets sealed; others are ignored.
 
         Raises InvalidJson, BodyNotAnObject, or ValidationFailed with all broken fields.
         """

@@ -1,8 +1,8 @@
 """The simulated carrier: what a Verify or Health check finds, told by the trunk's domain and nothing else.
 
 A domain with a label that contains `auth-fail`, `timeout`, `unreachable` or `tls-error` always fails with that error; a
-label `flaky-N` fails the first N checks of a trunk and then succeeds; every other domain is healthy. Letter case does not
-matter. The first two messages are the documented ones.
+label `flaky-N` fails the first N checks of a trunk and then succeeds; every other domain is healthy. Letter case does
+not matter. The first two messages are the documented ones.
 """
 
 import re
@@ -26,7 +26,7 @@ _FLAKY = re.compile(r"(?:^|\.)flaky-([0-9]{1,6})(?:\.|$)")
 
 
 def simulated(domain: str, checks: int) -> Finding:
-    """Give what the check number `checks` (from 0) of a trunk with this domain finds; the same each time it is asked."""
+    """Give what check number `checks` (from 0) of a trunk with this domain finds; the same each time it is asked."""
     domain = domain.lower()
     error = next((error for label, error in ERRORS.items() if label in domain), None)
     if error == ERRORS["timeout"]:

@@ -1,89 +1,54 @@
 """The edge to the network: uvicorn's HTTP/1.1 protocol, hardened, with every refusal of its own in the error envelope.
 
-What the parser turns down never reaches the app in stock uvicorn and is answered as plain text. Here the app is called all
-the same, with the refusal in its scope, so that one place makes all answers. Beyond that the edge
+What the parser turns down never reaches the app in stock uvicorn and is answered as plain text. Here the app is called
+all the same, with the refusal in its scope, so that one place makes all answers. Beyond that the edge
 
 - bounds the head of a request, its whole size on the wire, and the time that it may take to arrive;
-- ignores an `Upgrade` (RFC 9110, section 7.8, allows it), with which uvicorn loses the body: some clients offer h2c with
-  every request;
-- lets the client read the last answer before the connection goes (RFC 9112, section 9.6): a socket closed with unread data
-  takes the answer away with it.
+- ignores an `Upgrade` (RFC 9110, section 7.8, allows it), with which uvicorn loses the body: some clients offer h2c
+  with every request;
+- closes a connection so that its client gets to read the last answer, see `lingering`.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+import re
+from typing import Any, cast
+from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from mockserver.cycle import Cycle
 from mockserver.errors import BadRequest, HeadersTooLarge, PayloadTooLarge, Refusal, RequestTimeout
+from mockserver.lingering import LingeringTransport
 from mockserver.requests import REFUSAL
 
-MAX_HEAD = 32768  # bytes of request line and header fields, as they were sent
+MAX_HEAD = 32768  # bytes of request line and header fields
 REQUEST_SECONDS = 30.0  # for a whole request to arrive
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 8 * 1024 * 1024
+HIGH_WATER = 65536  # bytes of a body that wait for the app before reading pauses
 
-
-class LingeringTransport:
-    """A transport that closes its sending side first, when there may be data that nobody has read."""
-
-    def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, unread: Callable[[], bool]
-    ) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._unread = unread
-        self._closing = False
-        self._dropped = 0
-        self.write = transport.write
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
-        self.get_extra_info = transport.get_extra_info
-
-    def close(self) -> None:
-        """Close at once, or after the client had its time to read the answer."""
-        if self._closing:
-            return
-        self._closing = True
-        if not self._unread() or self._transport.is_closing():
-            self._transport.close()
-            return
-        self._transport.write_eof()
-        if not self._transport.is_reading():
-            self._transport.resume_reading()
-        self._loop.call_later(LINGER_SECONDS, self._transport.close)
-
-    def is_closing(self) -> bool:
-        """Tell whether nothing more will be answered."""
-        return self._closing or self._transport.is_closing()
-
-    def drop(self, data: bytes) -> None:
-        """Take note of data that came too late."""
-        self._dropped += len(data)
-        if self._dropped > LINGER_BYTES:
-            self._transport.close()
+# RFC 9112, section 3, with a method of reasonable length and a target in origin-form.
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (/[!->@-~]*)(?:\?[!-~]*)? HTTP/1\.[01]\r\n")
 
 
 class Edge(HttpToolsProtocol):
     """One connection."""
 
+    transport: LingeringTransport  # type: ignore[assignment]
+    cycle: Cycle | None  # type: ignore[assignment]
+
     def __init__(self, *args: Any, max_body: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Chunks of one byte take six on the wire.
-        self._max_wire = MAX_HEAD + 8 * max_body + 65536
+        self._max_wire = MAX_HEAD + 8 * max_body + 65536  # a chunk of one byte takes six on the wire
         self._in_head = False
         self._complete = True  # no request is half received
-        self._received = 0  # bytes of the chunks in which the request that is being received came
+        self._received = 0  # bytes of the segments in which the request that is being received came
         self._upgrading = False
         self._broken = False  # nothing that still comes can be understood
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take up a connection."""
-        lingering = LingeringTransport(transport, self.loop, self._has_unread)
-        super().connection_made(lingering)  # type: ignore[arg-type]
+        super().connection_made(cast(asyncio.Transport, LingeringTransport(transport, self.loop, self._has_unread)))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of a connection."""
@@ -93,25 +58,26 @@ class Edge(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take in what came; refuse it as soon as it is known to be no good."""
         if self._broken or self.transport.is_closing():
-            self.transport.drop(data)  # type: ignore[attr-defined]
+            self.transport.drop(data)
             return
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         self._received += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._ignore_upgrade(data[upgrade.args[0] :])
-            return
+        except httptools.HttpParserInvalidMethodError:
+            self._refuse_method(data)
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._refuse(cause if isinstance(cause, Refusal) else BadRequest())
-            return
-        if self._complete:
-            self._received = 0
-            if self._deadline is not None:
-                self._drop_deadline()
         else:
-            self._check_incomplete()
+            if self._complete:
+                self._received = 0
+                self._drop_deadline()
+            else:
+                self._check_incomplete()
 
     def _check_incomplete(self) -> None:
         """Bound a request that has not arrived as a whole."""
@@ -134,7 +100,9 @@ class Edge(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._in_head, self._complete = True, False
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field; trailers may be ignored (RFC 9110, section 6.5.1), and are."""
@@ -145,24 +113,61 @@ class Edge(HttpToolsProtocol):
         """Start the request, unless its head is too large or another protocol is offered, see `_ignore_upgrade`."""
         if self._received > MAX_HEAD and self._head_size() > MAX_HEAD:
             raise HeadersTooLarge
-        if self.parser.should_upgrade():
+        parser = self.parser
+        if parser.should_upgrade():
             self._upgrading = True
             return
-        super().on_headers_complete()
         self._in_head = False
-        if self.expect_100_continue:
-            # Answered early, such a client may send the body or not: only a new connection is clear.
-            self.cycle.keep_alive = False
+        version = parser.get_http_version()
+        path, query = _split(self.url)
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": version,
+            "method": parser.get_method().decode("ascii"),
+            "scheme": self.scheme,
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": path.encode("ascii"),
+            "query_string": query,
+            "root_path": "",
+            "headers": self.headers,
+            "server": self.server,
+            "client": self.client,
+        }
+        # With `Expect` and an early answer, the client may send the body or not: only a new connection is clear.
+        keep_alive = version != "1.0" and parser.should_keep_alive() and not self.expect_100_continue
+        self._start(Cycle(self, scope, keep_alive, self.expect_100_continue))
+
+    def _start(self, cycle: Cycle) -> None:
+        """Run the app on a request, after those that came before it."""
+        before, self.cycle = self.cycle, cycle
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)  # type: ignore[arg-type]
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body; once there is an answer, nobody wants it."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.body += body
+            if len(cycle.body) > HIGH_WATER:
+                self.flow.pause_reading()
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """Complete a request."""
         if self._upgrading:
             return
         self._complete = True
-        super().on_message_complete()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Go on as if no other protocol had been offered."""
@@ -170,7 +175,7 @@ class Edge(HttpToolsProtocol):
         if method == b"CONNECT":
             self._refuse(BadRequest())
             return
-        fields = [b"%b: %b\r\n" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
         head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(fields))
         self._upgrading = False
         self._received = 0
@@ -186,41 +191,46 @@ class Edge(HttpToolsProtocol):
         self._drop_deadline()
         cycle = self.cycle
         if self._in_head or cycle is None or not cycle.more_body:
-            self._start_refused(refusal)
+            self._answer_unread("-", b"-", refusal)
         elif cycle.response_complete:
             self.transport.close()
         else:
-            cycle.scope[REFUSAL] = refusal  # type: ignore[typeddict-unknown-key]
+            cycle.scope[REFUSAL] = refusal
             cycle.keep_alive = False
             cycle.message_event.set()
 
-    def _start_refused(self, refusal: Refusal) -> None:
-        """Let the app answer a request of which not even the head was read; after those that came before it."""
-        before = self.cycle
-        scope: Any = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": "-",
-            "path": "-",
-            "headers": [],
-            REFUSAL: refusal,
-        }
-        self.cycle = RequestResponseCycle(
-            scope=scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=False,
-            keep_alive=False,
-            on_response=self.on_response_complete,
-        )
-        self.cycle.more_body = False
-        if before is None or before.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+    def _refuse_method(self, data: bytes) -> None:
+        """Let the app find out what a path has instead of a method that the parser does not know."""
+        self._broken = True
+        self._drop_deadline()
+        line = _REQUEST_LINE.match(data)
+        if line:
+            self._answer_unread(line[1].decode("ascii"), line[2])
         else:
-            self.pipeline.appendleft((self.cycle, self.app))
+            self._answer_unread("-", b"-", BadRequest())
+
+    def _answer_unread(self, method: str, raw_path: bytes, refusal: Refusal | None = None) -> None:
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "path": raw_path.decode("ascii"),
+            "raw_path": raw_path,
+            "headers": [],
+        }
+        if refusal is not None:
+            scope[REFUSAL] = refusal
+        cycle = Cycle(self, scope, keep_alive=False, waiting_for_100_continue=False)
+        cycle.more_body = False
+        self._start(cycle)
+
+
+def _split(target: bytes) -> tuple[str, bytes]:
+    """Give path and query of a request target, in origin-form or absolute-form (RFC 9112, section 3.2)."""
+    if not target.startswith(b"/") or b"#" in target:
+        parsed = httptools.parse_url(target)
+        if parsed.path is None:
+            raise BadRequest
+        return parsed.path.decode("ascii"), parsed.query or b""
+    path, _, query = target.partition(b"?")
+    return path.decode("ascii"), query

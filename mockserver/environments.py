@@ -6,7 +6,7 @@ Tokens are kept as SHA-256 digests only, except the built-in ones, which are pub
 import hmac
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -69,7 +69,7 @@ def built_in() -> Environments:
 
 
 def load(path: Path) -> Environments:
-    """Read a TOML file with a list `[[environments]]`; BadEnvironments when it breaks a rule, OSError when unreadable."""
+    """Read a TOML file with a list `[[environments]]`; BadEnvironments if it breaks a rule, OSError if unreadable."""
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except UnicodeDecodeError:
@@ -89,7 +89,7 @@ def load(path: Path) -> Environments:
 def _entry(number: int, table: Any) -> tuple[str, Environment]:
     if not isinstance(table, dict):
         raise BadEnvironments(f"environment {number} must be a table")
-    rules = {
+    rules: Mapping[str, Callable[[Any], object]] = {
         "name": lambda it: isinstance(it, str) and _NAME.fullmatch(it),
         "token": lambda it: isinstance(it, str) and _TOKEN.fullmatch(it),
         "plan": lambda it: isinstance(it, str) and it in PLANS,

@@ -87,7 +87,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tupl
 class TextFormatter(logging.Formatter):
     """One line a record, `time level logger message`, scrubbed; tracebacks as places and types only."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
@@ -98,7 +98,7 @@ class TextFormatter(logging.Formatter):
         """Give the scrubbed line."""
         return scrub(super().format(record))
 
-    def formatException(self, ei: ExcInfo) -> str:
+    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's name
         """Give each frame's place and the exception's type, without its message or any value."""
         frames = traceback.extract_tb(ei[2])
         places = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in frames]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from mockserver.environments import Environment, Environments
-from mockserver.errors import PayloadTooLarge, Refusal, Unauthenticated, UnsupportedMediaType
+from mockserver.errors import BadRequest, PayloadTooLarge, Refusal, Unauthenticated, UnsupportedMediaType
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -51,7 +51,7 @@ class BearerTokens:
 
 
 def single_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Give the headers by name; Unauthenticated or UnsupportedMediaType where two contradict each other."""
+    """Give the headers by name; a refusal where two contradict each other."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in found:
@@ -59,6 +59,8 @@ def single_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]
                 raise Unauthenticated
             if name == b"content-type":
                 raise UnsupportedMediaType
+            if name == b"host":
+                raise BadRequest  # RFC 9112, section 3.2
         found[name] = value
     return found
 
@@ -90,8 +92,11 @@ def media_type(declared: bytes) -> str | None:
 
 async def read_body(scope: Scope, receive: Receive, headers: dict[bytes, bytes], max_body: int) -> bytes:
     """Read the body; PayloadTooLarge as soon as it is known to be, ClientGone if it breaks off."""
-    if b"content-length" in headers and int(headers[b"content-length"]) > max_body:
-        raise PayloadTooLarge
+    if b"content-length" in headers:
+        if int(headers[b"content-length"]) > max_body:
+            raise PayloadTooLarge
+    elif headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+        raise BadRequest  # RFC 9112, section 6.1: a coding that nobody here can undo
     message = await receive()
     body: bytes = message.get("body", b"")
     while message["type"] == "http.request" and len(body) <= max_body:

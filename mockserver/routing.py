@@ -32,7 +32,7 @@ class Operation:
     body: JsonBody | None
 
 
-class ContractAPI(RoutedAPI[Operation]):
+class ContractAPI(RoutedAPI[Operation]):  # type: ignore[misc]
     """The contract's operations and their paths."""
 
     def __init__(self, *args: Any, security_map: dict[str, Any], validator_map: dict[str, Any], **kwargs: Any) -> None:
@@ -76,7 +76,7 @@ class Routes:
             (re.compile(re.sub(r"\{[^}]*\}", "([^/]+)", path)), methods) for path, methods in templated.items()
         ]
 
-    def find(self, method: str, path: str) -> tuple[Operation, list[str]]:
+    def find(self, method: str, path: str) -> tuple[Operation, list[Any]]:
         """Give the operation and the path's parameters, decoded; NotFound, or MethodNotAllowed with what is allowed.
 
         The path is the one that was sent, still percent-encoded: an encoded slash is no separator.

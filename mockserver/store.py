@@ -1,8 +1,8 @@
 """Where trunks and DIDs are kept, per environment: the interface, and the store in memory.
 
-A store knows no rule of the API beyond what only it can keep atomically: a trunk with DIDs stays, a number stands once in an
-environment. A change of a trunk is a function from old value to new; a store may run it again if somebody else was faster,
-and keeps nothing if it raises.
+A store knows no rule of the API beyond what only it can keep atomically: a trunk with DIDs stays, a number stands once
+in an environment. A change of a trunk is a function from old value to new; a store may run it again if somebody else
+was faster, and keeps nothing if it raises.
 """
 
 from collections import Counter

@@ -1,0 +1,98 @@
+"""One request and its answer on a connection: ASGI's `receive` and `send`, for `edge`.
+
+uvicorn's own class does the same for any app. This one knows that the app behind it sends a whole answer at once, with
+header fields that the server itself has made, and so need not examine and frame each.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.server import ServerState
+
+from mockserver.lingering import LingeringTransport
+
+Message = MutableMapping[str, Any]
+App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+CLOSE = (b"connection", b"close")
+STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+
+log = logging.getLogger("trunkmock")
+
+
+class Connection(Protocol):
+    """What a cycle needs of its connection."""
+
+    transport: LingeringTransport
+    flow: FlowControl
+    server_state: ServerState
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request."""
+
+
+class Cycle:
+    """A request that is being received and answered."""
+
+    def __init__(
+        self, connection: Connection, scope: Message, keep_alive: bool, waiting_for_100_continue: bool
+    ) -> None:
+        self._connection = connection
+        self._head = b""
+        self.scope = scope
+        self.keep_alive = keep_alive
+        self.waiting_for_100_continue = waiting_for_100_continue
+        self.message_event = asyncio.Event()
+        self.body = b""
+        self.more_body = True
+        self.disconnected = False
+        self.response_complete = False
+
+    async def run_asgi(self, app: App) -> None:
+        """Let the app answer; if it does not, the connection goes."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except Exception:
+            log.exception("the app failed")
+        if not self.response_complete:
+            self._connection.transport.close()
+
+    async def receive(self) -> Message:
+        """Give the next piece of the body, or the news that the client is gone."""
+        if self.waiting_for_100_continue:
+            self.waiting_for_100_continue = False
+            self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self.more_body and not self.disconnected:
+            self._connection.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        body, self.body = self.body, b""
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def send(self, message: Message) -> None:
+        """Send an answer, in the two messages that ASGI has for it."""
+        if self.disconnected:
+            return
+        if message["type"] == "http.response.start":
+            self._head = self._head_of(message["status"], message["headers"])
+            return
+        body = b"" if self.scope["method"] == "HEAD" else message["body"]
+        self._connection.transport.write(self._head + body)
+        self.response_complete = True
+        if not self.keep_alive:
+            self._connection.transport.close()
+        self._connection.on_response_complete()
+
+    def _head_of(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        fields = [b"%b: %b\r\n" % field for field in (*self._connection.server_state.default_headers, *headers)]
+        if CLOSE in headers:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            fields.append(b"connection: close\r\n")
+        return b"%b%b\r\n" % (STATUS_LINES[status], b"".join(fields))

@@ -1,0 +1,86 @@
+"""The access log: one line a request. Beside `logging`, whose records cost more than the rest of a request together."""
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+import orjson
+
+from mockserver.redaction import scrub
+
+LOGGER = "trunkmock.access"
+LONGEST_PATH = 200
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is told of a request: nothing of its header fields, its query or its body."""
+
+    time: float
+    method: str
+    path: str
+    status: int
+    duration_ms: float
+    environment: str | None
+    request_id: str
+
+
+class Journal:
+    """Writes entries to a stream, those of one turn of the event loop together."""
+
+    def __init__(self, stream: BinaryIO, form: Literal["text", "json"]) -> None:
+        self._stream = stream
+        self._line: Callable[[Entry], str] = json_line if form == "json" else text_line
+        self._lines: list[str] = []
+
+    def __call__(self, entry: Entry) -> None:
+        """Write an entry, soon."""
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._lines.append(self._line(entry))
+
+    def flush(self) -> None:
+        """Write what has been collected."""
+        lines, self._lines = self._lines, []
+        try:
+            self._stream.write("".join(lines).encode())
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody reads the log any more; that is no reason to stop answering
+
+
+def text_line(entry: Entry) -> str:
+    """Give the entry as the text log shows it."""
+    return (
+        f"{_stamp(int(entry.time))}.{int(entry.time % 1 * 1000):03d}Z INFO {LOGGER} "
+        f"{entry.method} {_path(entry.path)} {entry.status} {entry.duration_ms:.2f} ms "
+        f"{entry.environment or '-'} {entry.request_id}\n"
+    )
+
+
+def json_line(entry: Entry) -> str:
+    """Give the entry as one JSON object."""
+    fields = {
+        "time": f"{_stamp(int(entry.time))}.{int(entry.time % 1 * 1000):03d}Z",
+        "level": "info",
+        "logger": LOGGER,
+        "method": entry.method,
+        "path": _path(entry.path),
+        "status": entry.status,
+        "duration_ms": round(entry.duration_ms, 2),
+        "environment": entry.environment,
+        "request_id": entry.request_id,
+    }
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _path(path: str) -> str:
+    return scrub(path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…")
+
+
+@functools.lru_cache(maxsize=2)
+def _stamp(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
