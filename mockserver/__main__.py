@@ -92,9 +92,10 @@ def main(argv: list[str] | None = None) -> int:
     from mockserver.journal import Journal
     from mockserver.serving import Server
 
-    base_path = openapi.load()["servers"][0]["url"]
+    contract = openapi.load()
+    base_path = contract["servers"][0]["url"]
     journal = Journal(sys.stderr.buffer, options.log_format) if options.log_level in ("debug", "info") else None
-    app = create_app(Settings(known, seal=seal, max_body=options.max_body, journal=journal))
+    app = create_app(Settings(known, seal=seal, max_body=options.max_body, journal=journal), contract)
 
     def ready() -> None:
         print(_banner(base_url, base_path, known, built_in=options.environments is None), flush=True)

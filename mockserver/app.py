@@ -77,8 +77,11 @@ class Settings:
     journal: Callable[[Entry], None] | None = None
 
 
-def create_app(settings: Settings) -> AsyncApp:
-    """Give the Connexion app, an ASGI application that answers at `/api/v1`, `/docs` and `/openapi.{json,yaml}`."""
+def create_app(settings: Settings, contract: dict[str, Any] | None = None) -> AsyncApp:
+    """Give the Connexion app, an ASGI application that answers at `/api/v1`, `/docs` and `/openapi.{json,yaml}`.
+
+    `contract` is what `openapi.load` gives, for a caller that has it already.
+    """
     handlers = Handlers(settings.store, settings.carrier, functools.partial(stamp, settings.clock), settings.new_id)
     app = AsyncApp(
         "mockserver",
@@ -88,7 +91,7 @@ def create_app(settings: Settings) -> AsyncApp:
         validator_map={"body": {"application/json": functools.partial(bodies.JsonBody, seal=settings.seal)}},
     )
     # From the parsed contract, not its path: Connexion renders a file as a template.
-    app.add_api(openapi.load())
+    app.add_api(contract or openapi.load())
     return app
 
 

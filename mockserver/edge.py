@@ -24,6 +24,8 @@ from mockserver.requests import REFUSAL
 
 MAX_HEAD = 32768  # bytes of request line and header fields
 REQUEST_SECONDS = 30.0  # for a whole request to arrive
+KEEP_ALIVE_SECONDS = 75.0  # between two requests
+WATCH_SECONDS = 5.0  # how late either may be noticed
 HIGH_WATER = 65536  # bytes of a body that wait for the app before reading pauses
 
 # RFC 9112, section 3, with a method of reasonable length and a target in origin-form.
@@ -44,15 +46,19 @@ class Edge(HttpToolsProtocol):
         self._received = 0  # bytes of the segments in which the request that is being received came
         self._upgrading = False
         self._broken = False  # nothing that still comes can be understood
-        self._deadline: asyncio.TimerHandle | None = None
+        self._began = 0.0  # when the request that is being received began, if it did not come at once
+        self._idle_since = self.loop.time()
+        self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take up a connection."""
         super().connection_made(cast(asyncio.Transport, LingeringTransport(transport, self.loop, self._has_unread)))
+        self._watch = self.loop.call_later(WATCH_SECONDS, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of a connection."""
-        self._drop_deadline()
+        if self._watch is not None:
+            self._watch.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -60,8 +66,6 @@ class Edge(HttpToolsProtocol):
         if self._broken or self.transport.is_closing():
             self.transport.drop(data)
             return
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
         self._received += len(data)
         try:
             self.parser.feed_data(data)
@@ -75,7 +79,7 @@ class Edge(HttpToolsProtocol):
         else:
             if self._complete:
                 self._received = 0
-                self._drop_deadline()
+                self._began = 0.0
             else:
                 self._check_incomplete()
 
@@ -85,29 +89,40 @@ class Edge(HttpToolsProtocol):
             self._refuse(HeadersTooLarge())
         elif self._received > self._max_wire:
             self._refuse(PayloadTooLarge())
-        elif self._deadline is None:
-            self._deadline = self.loop.call_later(REQUEST_SECONDS, self._expire)
+        elif not self._began:
+            self._began = self.loop.time()
 
-    def _expire(self) -> None:
-        self._deadline = None
-        self._refuse(RequestTimeout())
+    def _look(self) -> None:
+        """See whether it is worth waiting any longer. One slow timer costs less than two with every request."""
+        now = self.loop.time()
+        if self._began and now - self._began > REQUEST_SECONDS:
+            self._refuse(RequestTimeout())
+        elif self._is_idle() and now - self._idle_since > KEEP_ALIVE_SECONDS:
+            self.transport.close()
+        else:
+            self._watch = self.loop.call_later(WATCH_SECONDS, self._look)
 
-    def _drop_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _is_idle(self) -> bool:
+        return self._complete and (self.cycle is None or self.cycle.response_complete)
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request."""
+        self._idle_since = self.loop.time()
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._in_head, self._complete = True, False
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field; trailers may be ignored (RFC 9110, section 6.5.1), and are."""
         if self._in_head:
-            super().on_header(name, value)
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Start the request, unless its head is too large or another protocol is offered, see `_ignore_upgrade`."""
@@ -135,8 +150,9 @@ class Edge(HttpToolsProtocol):
             "client": self.client,
         }
         # With `Expect` and an early answer, the client may send the body or not: only a new connection is clear.
-        keep_alive = version != "1.0" and parser.should_keep_alive() and not self.expect_100_continue
-        self._start(Cycle(self, scope, keep_alive, self.expect_100_continue))
+        expects = self._expects_100()
+        keep_alive = version != "1.0" and parser.should_keep_alive() and not expects
+        self._start(Cycle(self, scope, keep_alive, expects))
 
     def _start(self, cycle: Cycle) -> None:
         """Run the app on a request, after those that came before it."""
@@ -146,6 +162,12 @@ class Edge(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
+
+    def _expects_100(self) -> bool:
+        for name, value in self.headers:
+            if name == b"expect":
+                return value.lower() == b"100-continue"  # RFC 9110, section 10.1.1
+        return False
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -188,7 +210,7 @@ class Edge(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer with the refusal what is being received, and read nothing more of this connection."""
         self._broken = True
-        self._drop_deadline()
+        self._began = 0.0
         cycle = self.cycle
         if self._in_head or cycle is None or not cycle.more_body:
             self._answer_unread("-", b"-", refusal)
@@ -202,7 +224,7 @@ class Edge(HttpToolsProtocol):
     def _refuse_method(self, data: bytes) -> None:
         """Let the app find out what a path has instead of a method that the parser does not know."""
         self._broken = True
-        self._drop_deadline()
+        self._began = 0.0
         line = _REQUEST_LINE.match(data)
         if line:
             self._answer_unread(line[1].decode("ascii"), line[2])
@@ -210,7 +232,7 @@ class Edge(HttpToolsProtocol):
             self._answer_unread("-", b"-", BadRequest())
 
     def _answer_unread(self, method: str, raw_path: bytes, refusal: Refusal | None = None) -> None:
-        scope = {
+        scope: dict[str, Any] = {
             "type": "http",
             "http_version": "1.1",
             "method": method,
