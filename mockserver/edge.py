@@ -61,6 +61,13 @@ class Edge(HttpToolsProtocol):
             self._watch.cancel()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Still answer a client that has nothing more to say; tell whether the connection stays for that."""
+        if not self._complete or self.cycle is None or self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
     def data_received(self, data: bytes) -> None:
         """Take in what came; refuse it as soon as it is known to be no good."""
         if self._broken or self.transport.is_closing():

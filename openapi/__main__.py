@@ -9,7 +9,7 @@ import openapi
 
 def main(argv: list[str] | None = None) -> int:
     """Print the contract as YAML (as it was written) or as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m openapi", description="Print the SIP trunk contract (OpenAPI 3.0.3).")
+    parser = argparse.ArgumentParser(prog="python -m openapi", description="Print the contract (OpenAPI 3.0.3).")
     parser.add_argument("--json", action="store_true", help="as JSON instead of YAML")
     options = parser.parse_args(argv)
     text = json.dumps(openapi.load(), indent=2, ensure_ascii=False) if options.json else openapi.PATH.read_text("utf-8")
