@@ -1,0 +1,1 @@
+"""Checks whether an implementation keeps the SIP trunk contract: rules, probes, a runner on pytest, and reports."""

@@ -1,0 +1,364 @@
+"""What probes share: valid requests, the trunks they work on, and the controls that make a refusal count.
+
+A refusal proves a rule only if the same request with valid values is accepted in this run. So a refusal is first kept as
+*pending*; the next accepted request of its kind confirms it, at the latest one that `close` sends for that purpose. What no
+accepted request followed is not judged.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+from urllib.parse import quote
+
+from conformance import expect
+from conformance.canaries import Canaries
+from conformance.client import ABSENT, FIRST, OTHER, Answer, Client, NotJudged
+from conformance.expect import Broken
+from conformance.rules import Profile
+
+TRUNKS: Final = "/sip-trunks"
+CONTROL_EVERY = 12  # refusals that may wait for one control
+DOCUMENTED_DOMAIN = "sip.carrier-x.com"  # the example of the API's own page: no implementation may refuse it
+LIKELY_FAILING_DOMAIN = "auth-fail.carrier-x.com"  # what this project's mock takes for failing; others may not
+
+# One text that every layer likes to change: quotes, markup, escapes, a double space, letters of four scripts, a decomposed accent.
+TRICKY = "Primary \"Carrier\" — US's <b>&amp;</b> \\n %41+1  {0} $HOME ünï Ω 中文 e\u0301"
+
+# Numbers that are valid in their country's plan: the part reserved for fiction of North American area codes.
+_AREA_CODES = (202, 206, 212, 213, 214, 215, 303, 305, 312, 313, 404, 412, 415, 503, 504, 512, 602, 612, 617, 702, 713, 808)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run was asked to do."""
+
+    profile: Profile = Profile.STANDARD
+    working_domain: str | None = None
+    failing_domain: str | None = None
+    read_only: bool = False
+    keep: bool = False
+    run_id: str = field(default_factory=lambda: secrets.token_hex(3))
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A refusal that waits for its control. `live` is how many trunks the kit had at the time."""
+
+    rule: str
+    kind: str
+    live: int
+
+
+class Lab:
+    """The bench on which probes work. Everything here may raise NotJudged."""
+
+    def __init__(self, client: Client, canaries: Canaries, options: Options) -> None:
+        self.client = client
+        self.canaries = canaries
+        self.options = options
+        self.rule = ""  # the id of the rule that is being judged
+        self.pending: list[Pending] = []
+        self.unconfirmed: dict[str, str] = {}  # rules that no control followed, and why
+        self.controls: dict[str, Answer] = {}  # the last accepted request of each kind
+        self.notes: set[str] = set()
+        self._names = 0
+        self._numbers = int(options.run_id, 16)
+        self._live = 0
+        self._closed = False
+        self.leftovers: list[str] = []
+
+    # Valid requests
+
+    def name(self) -> str:
+        """Give a trunk name that nobody else has."""
+        self._names += 1
+        return f"trunkcheck {self.options.run_id} {self._names}"
+
+    @property
+    def domain(self) -> str:
+        """The domain of ordinary trunks: the working one, or the documentation's."""
+        return self.options.working_domain or DOCUMENTED_DOMAIN
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        """Give a valid create body (the documented seven fields), with changes; ABSENT leaves a field out."""
+        fields = {
+            "name": self.name(),
+            "provider_name": "carrier-x",
+            "domain": self.domain,
+            "username": "user_42",
+            "password": ABSENT if "password" in changes else self.canaries.password(),
+            "port": 5061,
+            "transport": "tls",
+            **changes,
+        }
+        return {name: value for name, value in fields.items() if value is not ABSENT}
+
+    def number(self) -> str:
+        """Give a US number that this run has not used."""
+        self._numbers += 7
+        area = _AREA_CODES[self._numbers // 100 % len(_AREA_CODES)]
+        return f"+1{area}5550{100 + self._numbers % 100}"
+
+    # Requests
+
+    def create(self, body: Any = ABSENT, *, actor: str = FIRST, **how: Any) -> Answer:
+        """Send a create; what it makes is noted for the clean-up."""
+        fields = self.body() if body is ABSENT else body
+        if isinstance(fields, dict) and isinstance(fields.get("password"), str):
+            realms = [fields.get("domain"), fields.get("auth_realm")]
+            context = [str(fields.get("username")), *(realm for realm in realms if isinstance(realm, str))]
+            self.canaries.remember(fields["password"], *context)
+        how.setdefault("operation", "POST /sip-trunks")
+        answer = self.client.send("POST", TRUNKS, fields, actor=actor, **how)
+        if (path := trunk_path(answer)) and answer.is_success:
+            self.client.note_made(actor, path)
+            self._live += 1
+        return answer
+
+    def update(self, path: str, body: Any, *, actor: str = FIRST, **how: Any) -> Answer:
+        """Send an update of a trunk."""
+        return self.client.send("PUT", path, body, actor=actor, **{"operation": "PUT /sip-trunks/{trunk_id}", **how})
+
+    def get(self, path: str, *, actor: str = FIRST, **how: Any) -> Answer:
+        """Read a trunk."""
+        return self.client.send("GET", path, actor=actor, **{"operation": "GET /sip-trunks/{trunk_id}", **how})
+
+    def verify(self, path: str, *, actor: str = FIRST, **how: Any) -> Answer:
+        """Send a Verify."""
+        how.setdefault("operation", "POST /sip-trunks/{trunk_id}/verify")
+        return self.client.send("POST", f"{path}/verify", actor=actor, **how)
+
+    def health(self, path: str, *, actor: str = FIRST, **how: Any) -> Answer:
+        """Ask for a trunk's health."""
+        how.setdefault("operation", "GET /sip-trunks/{trunk_id}/health")
+        return self.client.send("GET", f"{path}/health", actor=actor, **how)
+
+    def dids(self, path: str, *, actor: str = FIRST, **how: Any) -> Answer:
+        """List a trunk's DIDs."""
+        how.setdefault("operation", "GET /sip-trunks/{trunk_id}/dids")
+        return self.client.send("GET", f"{path}/dids", actor=actor, **how)
+
+    def add_did(self, path: str, body: Any, *, actor: str = FIRST, **how: Any) -> Answer:
+        """Add a DID; what it makes is noted for the clean-up."""
+        how.setdefault("operation", "POST /sip-trunks/{trunk_id}/dids")
+        answer = self.client.send("POST", f"{path}/dids", body, actor=actor, **how)
+        if answer.is_success and (identity := answer.member("id")) is not None:
+            self.client.note_made(actor, f"{path}/dids/{quote(str(identity), safe='')}")
+        return answer
+
+    def delete_did(self, path: str, *, actor: str = FIRST, **how: Any) -> Answer:
+        """Delete a DID by its path."""
+        how.setdefault("operation", "DELETE /sip-trunks/{trunk_id}/dids/{phone_number_id}")
+        answer = self.client.send("DELETE", path, actor=actor, **how)
+        if answer.is_success:
+            self.client.note_gone(actor, path)
+        return answer
+
+    def delete(self, path: str, *, actor: str = FIRST, **how: Any) -> Answer:
+        """Delete a trunk."""
+        answer = self.client.send("DELETE", path, actor=actor, **{"operation": "DELETE /sip-trunks/{trunk_id}", **how})
+        if answer.is_success and (actor, path) in self.client.made:
+            self.client.note_gone(actor, path)
+            self._live -= 1
+        return answer
+
+    def discard(self, answer: Answer) -> None:
+        """Delete what a create made, if it made something."""
+        path = trunk_path(answer)
+        if path and answer.is_success and not self.options.keep:
+            self.delete(path, actor=answer.actor)
+
+    # Positives
+
+    def accept(self, send: Callable[[], Answer], statuses: Iterable[int], kind: str) -> Answer:
+        """Want a valid request to be accepted; refused twice, while its plain form is accepted, it is Broken."""
+        answer = send()
+        if answer.is_success:
+            return answer
+        if answer.status >= 500:
+            raise NotJudged(f"{answer.where} answered {answer.status}, which another rule judges")
+        control = self.control(kind)
+        again = send()
+        if again.is_success:
+            return again
+        raise Broken(" or ".join(map(str, statuses)), expect.summary(again), again, control=control)
+
+    def accept_create(self, **changes: Any) -> Answer:
+        """Create a trunk with valid values, which must be accepted; the caller discards it."""
+        return self.accept(lambda: self.create(self.body(**changes)), (200, 201), "create")
+
+    def accept_update(self, path: str, **changes: Any) -> Answer:
+        """Update a trunk with valid values, which must be accepted."""
+        return self.accept(lambda: self.update(path, changes), (200,), "update")
+
+    def accept_update_or_answer(self, path: str, changes: Mapping[str, Any]) -> Answer:
+        """Send an update that must be accepted; the refusal itself where it is not, for another probe to judge."""
+        try:
+            return self.accept_update(path, **changes)
+        except Broken as broken:
+            return broken.answers[-1]
+
+    def usable(self, answer: Answer, what: str) -> Answer:
+        """Give the answer if it is a success; otherwise nothing can be judged by it."""
+        if not answer.is_success:
+            raise NotJudged(f"{what} was refused ({expect.summary(answer)})")
+        return answer
+
+    # Negatives
+
+    def refuse(self, answer: Answer, kind: str, label: str, *, expected: str = "400 or 422", cleanup: bool = True) -> Answer:
+        """Want a refusal. It counts once an accepted request of its kind has followed; an acceptance is Broken."""
+        if answer.is_success and not expect.says_no(answer):
+            if cleanup:
+                self.discard(answer)
+            raise Broken(expected, expect.summary(answer), answer, control=self.controls.get(kind), sent=label)
+        if answer.is_refusal:
+            self.pending.append(Pending(self.rule, kind, self._live))
+            if sum(one.kind == kind for one in self.pending) >= CONTROL_EVERY:
+                self._try_control(kind)
+        return answer
+
+    def refuse_creates(self, cases: Mapping[str, Mapping[str, Any]]) -> None:
+        """Want each of these changes to a valid create to be refused; the cases are labelled for people."""
+        for label, changes in cases.items():
+            answer = self.create(self.body(**changes), tags=("negative",))
+            self.refuse(answer, "create", f"POST /sip-trunks, {label}")
+
+    def control(self, kind: str) -> Answer:
+        """Send the plain valid request of a kind; NotJudged when it is refused."""
+        answer = self.usable(self._controls[kind](), f"the control request ({kind})")
+        self.confirm(kind, answer)
+        return answer
+
+    def confirm(self, kind: str, answer: Answer) -> None:
+        """Let an accepted request confirm the refusals of its kind before it."""
+        self.controls[kind] = answer
+        live = self._live - (kind == "create")
+        self.pending = [one for one in self.pending if one.kind != kind or kind == "create" and one.live > live]
+
+    def _try_control(self, kind: str) -> None:
+        try:
+            self.control(kind)
+        except NotJudged as error:
+            for one in self.pending:
+                if one.kind == kind:
+                    self.unconfirmed[one.rule] = str(error)
+            self.pending = [one for one in self.pending if one.kind != kind]
+
+    @cached_property
+    def _controls(self) -> dict[str, Callable[[], Answer]]:
+        return {
+            "create": self._control_create,
+            "update": lambda: self.update(self.main, {"name": self.name()}),
+            "did": self._control_did,
+            "first": lambda: self.client.send("GET", TRUNKS, operation="GET /sip-trunks"),
+            "other": lambda: self.client.send("GET", TRUNKS, actor=OTHER, operation="GET /sip-trunks"),
+        }
+
+    def _control_create(self) -> Answer:
+        answer = self.create()
+        if answer.is_success:
+            self.confirm("create", answer)
+            self.discard(answer)
+        return answer
+
+    def _control_did(self) -> Answer:
+        answer = self.add_did(self.main, {"country_code": "US", "number": self.number()})
+        if answer.is_success and (path := did_path(self.main, answer)):
+            self.delete_did(path)
+        return answer
+
+    # Shared trunks
+
+    @cached_property
+    def baseline(self) -> Answer:
+        """The answer to the documented create; its trunk stays through the run. NotJudged when none is accepted."""
+        tried = []
+        for changes in ({}, {"port": ABSENT, "transport": ABSENT}, {"outbound_proxy": "proxy.carrier-x.com", "auth_realm": "carrier-x"}):
+            answer = self.create(self.body(**changes))
+            tried.append(answer)
+            if answer.is_success and trunk_path(answer):
+                self.controls["create"] = answer
+                return answer
+        self.notes.add("Registering a trunk was refused, so hardly anything could be judged: see what the token's plan and quota allow.")
+        raise NotJudged(f"no create was accepted ({expect.summary(tried[0])})")
+
+    @cached_property
+    def main(self) -> str:
+        """The path of the trunk that stays through the run."""
+        path = trunk_path(self.baseline)
+        assert path is not None
+        return path
+
+    def close(self) -> None:
+        """Send the controls that are still owed, then delete everything that was made. Does it once."""
+        if self._closed:
+            return
+        self._closed = True
+        for kind in dict.fromkeys(one.kind for one in self.pending):
+            self._try_control(kind)
+        for one in self.pending:
+            self.unconfirmed[one.rule] = "no valid request was accepted while as many trunks were there"
+        self.pending.clear()
+        if not self.options.keep:
+            self.leftovers = self.client.clean_up()
+
+
+def trunk_path(answer: Answer) -> str | None:
+    """Give the path of the trunk that an answer is about, or None."""
+    identity = answer.member("id")
+    if isinstance(identity, bool) or not isinstance(identity, str | int) or identity == "":
+        return None
+    return f"{TRUNKS}/{quote(str(identity), safe='')}"
+
+
+def did_path(trunk: str, answer: Answer) -> str | None:
+    """Give the path of the DID that an answer is about, or None."""
+    identity = answer.member("id")
+    return None if identity is None else f"{trunk}/dids/{quote(str(identity), safe='')}"
+
+
+
+def path_of(answer: Answer) -> str:
+    """Give the path of the trunk that an answer is about; NotJudged where it has no id."""
+    path = trunk_path(answer)
+    if path is None:
+        raise NotJudged("the create answered without an id")
+    return path
+
+
+class Sent:
+    """A create that was accepted, and what it sent."""
+
+    def __init__(self, answer: Answer, fields: Mapping[str, Any]) -> None:
+        self.answer = answer
+        self.fields = fields
+        self._read: Answer | None = None
+
+    @classmethod
+    def of(cls, answer: Answer) -> "Sent":
+        """Read what was sent from the answer's own request."""
+        return cls(answer, json.loads(answer.request_body or b"{}"))
+
+    def read(self, lab: Lab) -> Answer:
+        """Read the trunk, once."""
+        if self._read is None:
+            self._read = lab.usable(lab.get(path_of(self.answer)), "reading the new trunk")
+        return self._read
+
+
+def assert_echo(sent: Sent, names: tuple[str, ...], answer: Answer | None = None) -> None:
+    """Want the named fields to have the values that were sent."""
+    where = answer or sent.answer
+    for name in names:
+        if name not in sent.fields:
+            continue
+        found, value = where.member(name), sent.fields[name]
+        if name in {"domain", "outbound_proxy"} and expect.same_host(found, value):
+            continue
+        if not expect.same(found, value):
+            raise Broken(f"{name} {expect.show(value)}", f"{name} {expect.show(found)}", where)

@@ -1,0 +1,248 @@
+"""The pytest face of the kit: its options, the bench that probes work on, and the way from outcomes to a report.
+
+pytest is the runner. The command hands over a `Run` through `config.stash`; in somebody's own suite the options below make one
+(`pytest --pyargs conformance.probes --trunk-url URL`, or an ASGI app given with `--trunk-app module:name`). Without a target
+the probes are skipped, and nothing else of this plugin does anything.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Generator, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.rules import RULES, Level, Outcome, Profile, Rule
+from conformance.session import Judgement, Run
+
+PROBES = Path(__file__).parent / "probes"
+WHOLE_RUN = ("answer.", "auth.challenge", "plan.status", "method.allow", "create.id.unique", "create.refused-makes-nothing",
+             "did.refused-not-stored", "update.refused-changes-nothing", "redaction.password", "redaction.no-member", "redaction.token",
+             "create.server-made")  # fmt: skip
+
+
+RUN = pytest.StashKey[Run]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the kit's options for somebody's own suite; tokens come from the environment."""
+    group = parser.getgroup("trunkcheck", "conformance with the SIP trunk contract")
+    group.addoption("--trunk-url", metavar="BASE_URL", help="judge the implementation at this base URL (token: TRUNKCHECK_TOKEN)")
+    group.addoption("--trunk-app", metavar="MODULE:NAME", help="judge an ASGI app in this process")
+    group.addoption("--trunk-profile", choices=[str(one) for one in Profile], default="standard", help="how much to send")
+    group.addoption("--trunk-strict", action="store_true", help="let broken inferred rules fail")
+    group.addoption("--trunk-working-domain", metavar="HOST", help="a SIP domain on which Verify succeeds")
+    group.addoption("--trunk-failing-domain", metavar="HOST", help="a SIP domain on which Verify fails")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the probes whatever names the suite around them looks for."""
+    if file_path.parent == PROBES and file_path.name.startswith("test_") and file_path.suffix == ".py":
+        patterns = parent.config.getini("python_files")
+        if not any(fnmatchcase(file_path.name, pattern) for pattern in patterns):
+            return pytest.Module.from_parent(parent, path=file_path)
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> Any:
+    """Collect a probe as a test, whatever names the suite around it looks for."""
+    if _rules_of(obj) and not collector.funcnamefilter(name):
+        return list(collector._genfunctions(name, obj))
+    return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test of a probe for each of its fields."""
+    rules = getattr(metafunc.function, "rules", None)
+    if rules:
+        metafunc.parametrize("field", list(rules))
+
+
+def _rules_of(obj: object) -> dict[str, Rule]:
+    members = getattr(obj, "__dict__", {})
+    found = members.get("rules") or ({"": members["rule"]} if "rule" in members else {})
+    return found if all(isinstance(one, Rule) for one in found.values()) else {}
+
+
+def rule_of(item: pytest.Item) -> Rule | None:
+    """Give the rule that a test judges, or None where it is no probe."""
+    if not isinstance(item, pytest.Function):
+        return None
+    rules = _rules_of(item.function)
+    field_name = item.callspec.params.get("field", "") if hasattr(item, "callspec") else ""
+    return rules.get(field_name) or rules.get("")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this run does not want; put the rules that look back on the whole run at its end."""
+    probes = [item for item in items if rule_of(item)]
+    if not probes:
+        return
+    run = _run(config)
+    if run is None:
+        for item in probes:
+            item.add_marker(pytest.mark.skip(reason="no target: give --trunk-url or --trunk-app"))
+        return
+    unwanted = [item for item in probes if not run.wants(_rule(item))]
+    if unwanted:
+        config.hook.pytest_deselected(items=unwanted)
+    order = {identity: number for number, identity in enumerate(RULES)}
+    wanted = [item for item in probes if item not in unwanted]
+    wanted.sort(key=lambda item: (looks_back(_rule(item)), order[_rule(item).id]))
+    items[:] = [item for item in items if item not in probes] + wanted
+
+
+def looks_back(rule: Rule) -> int:
+    """Tell whether a rule is judged on the exchanges of the whole run: 0 no, 1 on most of them, 2 on all."""
+    if rule.id.startswith(("answer.", "redaction.password", "redaction.no-member", "redaction.token", "auth.challenge", "method.allow", "create.id.")):
+        return 2
+    return int(rule.id.startswith(WHOLE_RUN))
+
+
+def _rule(item: pytest.Item) -> Rule:
+    rule = rule_of(item)
+    assert rule is not None
+    return rule
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The bench that the run's probes share."""
+    run = _run(request.config)
+    assert run is not None
+    yield run.lab
+    run.lab.close()
+
+
+def _run(config: pytest.Config) -> Run | None:
+    """Give the run of this session; the first call makes it from the options, where the command did not."""
+    if RUN not in config.stash:
+        url, app = config.getoption("--trunk-url", None), config.getoption("--trunk-app", None)
+        if not url and not app:
+            return None
+        config.stash[RUN] = _own_run(config, url, app)
+    return config.stash[RUN]
+
+
+def _own_run(config: pytest.Config, url: str | None, app: str | None) -> Run:
+    from conformance import runs
+
+    profile = Profile(config.getoption("--trunk-profile"))
+    target = load_app(app) if app else url
+    try:
+        lab = runs.make_lab(
+            target,
+            runs.tokens_of_environment(os.environ),
+            profile=profile,
+            working_domain=config.getoption("--trunk-working-domain"),
+            failing_domain=config.getoption("--trunk-failing-domain"),
+        )
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    return Run(lab, profile, strict=bool(config.getoption("--trunk-strict")))
+
+
+def load_app(text: str) -> Any:
+    """Import `module:name` from the working directory or the path; ValueError where there is no such thing."""
+    module, _, name = text.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(importlib.import_module(module), name or "app")
+    except (ImportError, AttributeError) as error:
+        raise pytest.UsageError(f"{text} cannot be imported: {error}") from None
+    finally:
+        sys.path.remove(str(Path.cwd()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tell the bench which rule is at work, and leave out a rule whose ground is missing."""
+    rule = rule_of(item)
+    run = _run(item.config) if rule else None
+    if run and rule:
+        run.lab.rule = rule.id
+        if run.on_rule:
+            run.on_rule(rule)
+        if looks_back(rule) == 2:
+            run.lab.close()
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a rule that would prove nothing, because one that it needs is broken or was not judged."""
+    rule = rule_of(item)
+    run = _run(item.config) if rule else None
+    if run is None or rule is None:
+        return
+    if run.stopped:
+        pytest.skip(run.stopped)
+    for needed in rule.needs:
+        found = run.judgements.get(needed)
+        if found and found.outcome is not Outcome.KEPT:
+            pytest.skip(f"it needs {needed}, which is {found.outcome}" + (f": {found.reason}" if found.reason else ""))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn what a probe raised into a judgement, and into pytest's own outcome."""
+    from conformance.client import NotJudged, Stopped
+    from conformance.expect import Broken
+
+    rule = rule_of(item)
+    run = _run(item.config) if rule else None
+    error = call.excinfo.value if call.excinfo else None
+    if run and rule and isinstance(error, NotJudged):
+        call.excinfo = pytest.ExceptionInfo.from_exception(pytest.skip.Exception(str(error), _use_item_location=True).with_traceback(error.__traceback__))
+    report = yield
+    if run is None or rule is None or call.when == "teardown":
+        return report
+    if isinstance(error, Stopped):
+        run.stopped = str(error)
+    if isinstance(error, Broken):
+        judgement = Judgement(Outcome.BROKEN, broken=error)
+        report.longrepr = _sentence(rule, error)
+        if rule.level is Level.INFERRED and not run.strict:
+            report.outcome = "passed"
+    elif report.skipped:
+        judgement = Judgement(Outcome.NOT_JUDGED, str(error).removeprefix("Skipped: "))
+    elif error is not None:
+        judgement = Judgement(Outcome.KIT_ERROR, _traceback(run, call))
+        report.longrepr = judgement.reason
+    else:
+        judgement = Judgement(Outcome.KEPT)
+    if call.when == "call" or judgement.outcome is not Outcome.KEPT:
+        judgement.seconds = call.duration
+        run.judgements[rule.id] = judgement
+        if run.on_judgement:
+            run.on_judgement(rule, judgement)
+    return report
+
+
+def _sentence(rule: Rule, broken: Any) -> str:
+    sent = broken.sent or (broken.answers[-1].where if broken.answers else rule.sends)
+    return (
+        f"{rule.id} ({rule.level})\n  {rule.says}  [{rule.source}]\n"
+        f"  sent      {sent}\n  expected  {broken.expected}\n  actual    {broken.actual}"
+    )
+
+
+def _traceback(run: Run, call: pytest.CallInfo[None]) -> str:
+    """Give the places of a failure inside the kit and its type; its text may quote an answer, so it is masked."""
+    assert call.excinfo is not None
+    last = call.excinfo.traceback[-1]
+    text = f"{call.excinfo.typename} in {Path(str(last.path)).name}, line {last.lineno + 1}: {call.excinfo.value}"
+    masked: str = run.lab.canaries.mask(text[:500])
+    return "a value that held a secret" if run.lab.canaries.find(masked) else masked
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Clean up also where the run was broken off."""
+    run = session.config.stash.get(RUN, None)
+    if run is not None:
+        run.lab.close()

@@ -1,0 +1,628 @@
+"""Create: what a new trunk needs, what its fields may be, what its defaults are, and what comes back.
+
+Source: the page *Create SIP Trunk*, request body and response; for hosts RFC 3261, section 25.1.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from conformance import expect
+from conformance.client import ABSENT, Answer
+from conformance.expect import Broken
+from conformance.listing import names_in_list, sent_name
+from conformance.lab import TRICKY, Lab, Sent, assert_echo, trunk_path
+from conformance.rules import Level, Profile, rule, rule_for_each
+
+BODY = "Create SIP Trunk, request body"
+FIELD = "/components/schemas/TrunkCreate/properties/{field}"
+CREATE = "/paths/~1sip-trunks/post"
+CREATED = ("id", "name", "provider_name", "domain", "transport", "port", "is_active", "is_verified", "created_at")
+REQUIRED = ("name", "provider_name", "domain", "username", "password")
+LONGEST = 255  # characters of a name
+
+
+
+def wrong_types(lab: Lab, field: str) -> dict[str, dict[str, Any]]:
+    """Give a field's values of every other JSON type, labelled; a password's carry a secret."""
+    if field == "password":
+        return {
+            "password that is a number": {"password": lab.canaries.number()},
+            "password that is true": {"password": True},
+            "password that is a list": {"password": [lab.canaries.password()]},
+            "password that is an object": {"password": {"value": lab.canaries.password()}},
+        }
+    host = field in {"domain", "outbound_proxy"}
+    return {
+        f"{field} that is a number": {field: 192 if host else 12345},
+        f"{field} that is true": {field: True},
+        f"{field} that is a list": {field: [lab.domain if host else "carrier-x"]},
+        f"{field} that is an object": {field: {"value": lab.domain if host else "carrier-x"}},
+    }
+
+
+@rule(
+    "create.accepted",
+    Level.DOCUMENTED,
+    "The documented request registers a trunk.",
+    source="Create SIP Trunk, examples",
+    sends="POST /sip-trunks with the seven fields of the example",
+    accepts="201 or 200",
+    contract=f"{CREATE}/responses/201",
+    profile=Profile.QUICK,
+)
+def test_documented_create_is_accepted(lab: Lab) -> None:
+    expect.status_in(lab.baseline, (200, 201))
+
+
+@rule(
+    "create.members",
+    Level.DOCUMENTED,
+    "The answer to a create has the nine documented fields of the new trunk.",
+    source="Create SIP Trunk, response",
+    sends="POST /sip-trunks",
+    accepts=", ".join(CREATED) + "; more are tolerated",
+    contract="/components/schemas/TrunkSummary",
+    profile=Profile.QUICK,
+)
+def test_create_answers_with_the_documented_members(lab: Lab) -> None:
+    expect.members(lab.baseline, CREATED)
+
+
+@rule(
+    "create.echo",
+    Level.DOCUMENTED,
+    "The new trunk has the values that were sent.",
+    source="Create SIP Trunk, response",
+    sends="POST /sip-trunks",
+    accepts="the values as sent; a domain in another letter case is tolerated",
+    contract="/components/schemas/TrunkSummary",
+    profile=Profile.QUICK,
+)
+def test_create_answers_with_what_was_sent(lab: Lab, full: Sent) -> None:
+    for sent in (Sent.of(lab.baseline), full):
+        assert_echo(sent, ("name", "provider_name", "domain", "transport", "port"))
+
+
+@rule(
+    "create.starts-unverified",
+    Level.DOCUMENTED,
+    "A new trunk is neither verified nor active.",
+    source=f"{BODY}: is_active; response",
+    sends="POST /sip-trunks, with and without is_active",
+    accepts="is_verified false, is_active false",
+    contract=f"{CREATE}/description",
+    profile=Profile.QUICK,
+)
+def test_new_trunk_is_neither_verified_nor_active(lab: Lab, minimal: Sent, full: Sent) -> None:
+    for answer in (lab.baseline, minimal.answer, full.answer, minimal.read(lab), full.read(lab)):
+        expect.member_is(answer, "is_verified", False)
+        expect.member_is(answer, "is_active", False)
+
+
+@rule(
+    "create.created-at.now",
+    Level.DOCUMENTED,
+    "created_at is the time of the create.",
+    source="Create SIP Trunk, response",
+    sends="POST /sip-trunks",
+    accepts="a time within ten minutes of the Date header, or of the kit's clock where there is none",
+    contract="/components/schemas/CreatedAt",
+    profile=Profile.QUICK,
+)
+def test_created_at_is_the_time_of_the_create(lab: Lab, minimal: Sent) -> None:
+    for answer in (lab.baseline, minimal.answer):
+        expect.is_now(answer, "created_at")
+
+
+@rule(
+    "create.all-fields",
+    Level.DOCUMENTED,
+    "A create may send every documented field, with any printable text in the free ones.",
+    source=BODY,
+    sends="POST /sip-trunks with all ten fields",
+    accepts="201 or 200",
+    contract="/components/schemas/TrunkCreate",
+    needs=("create.accepted",),
+)
+def test_create_with_every_field_is_accepted(lab: Lab) -> None:
+    cases: Mapping[str, dict[str, Any]] = {
+        "outbound_proxy": {"outbound_proxy": "proxy-1.carrier-x.com"},
+        "auth_realm": {"auth_realm": "true"},
+        "is_active false": {"is_active": False},
+        "a name with quotes, markup and several scripts": {"name": f"{TRICKY} {lab.name()}"},
+        "a provider name with quotes and markup": {"provider_name": "Carrier-X <&> \"é\" 中"},
+        "a username of digits": {"username": "0042"},
+        "a domain whose first label starts with a digit": {"domain": "1st-sip.x--y.carrier-x.com"},
+    }
+    together = lab.create(lab.body(**{name: value for case in cases.values() for name, value in case.items()}))
+    lab.discard(together)
+    if together.is_success:
+        return
+    for changes in cases.values():
+        lab.discard(lab.accept_create(**changes))
+
+
+@rule(
+    "create.text.verbatim",
+    Level.DOCUMENTED,
+    "Text comes back as it was sent, character for character, and stays text.",
+    source="Create SIP Trunk, examples (a name with a dash that is not ASCII)",
+    sends="POST /sip-trunks with quotes, markup, escapes, several scripts, and texts that look like numbers; then GET",
+    accepts="the same characters",
+    contract="/components/schemas/Text",
+    needs=("create.accepted",),
+)
+def test_text_comes_back_character_for_character(lab: Lab, full: Sent) -> None:
+    assert_echo(full, ("name", "provider_name"))
+    assert_echo(full, ("name", "provider_name", "username", "auth_realm"), full.read(lab))
+
+
+@rule(
+    "create.id.unique",
+    Level.DOCUMENTED,
+    "The server makes an id for each trunk, a text that no other trunk has.",
+    source="Create SIP Trunk, response",
+    sends="every create of the run",
+    accepts="a text that is not empty, different each time",
+    contract="/components/schemas/Id",
+)
+def test_ids_are_unique(lab: Lab, minimal: Sent, full: Sent) -> None:
+    seen: dict[str, Answer] = {}
+    for answer in [one for one in lab.client.answers if one.operation == "POST /sip-trunks" and one.is_success]:
+        if _success(answer) and not isinstance(answer.member("id"), str):
+            raise Broken("an id that is a text", f"id {expect.show(answer.member('id'))}", answer)
+        if answer.member("id") in seen:
+            raise Broken("a new id", "the id of an earlier trunk", seen[answer.member("id")], answer)
+        seen[answer.member("id")] = answer
+
+
+def _success(answer: Answer) -> bool:
+    return isinstance(answer.json, dict) and answer.json.get("success") is True
+
+
+@rule(
+    "create.required-fields-alone",
+    Level.DOCUMENTED,
+    "The five required fields are enough.",
+    source=BODY,
+    sends="POST /sip-trunks with name, provider_name, domain, username and password",
+    accepts="201 or 200",
+    contract="/components/schemas/TrunkCreate/required",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_required_fields_are_enough(lab: Lab, minimal: Sent) -> None:
+    expect.status_in(minimal.answer, (200, 201))
+
+
+@rule(
+    "create.transport.default",
+    Level.DOCUMENTED,
+    "A transport that is left out is tls.",
+    source=f"{BODY}: transport",
+    sends="POST /sip-trunks without transport, then GET",
+    accepts="transport tls",
+    contract="/components/schemas/TrunkCreate/properties/transport/default",
+    profile=Profile.QUICK,
+    needs=("create.required-fields-alone",),
+)
+def test_transport_is_tls_by_default(lab: Lab, minimal: Sent) -> None:
+    for answer in (minimal.answer, minimal.read(lab)):
+        expect.member_is(answer, "transport", "tls")
+
+
+@pytest.fixture(scope="session")
+def variants(lab: Lab) -> dict[str, Sent]:
+    """Creates that differ in transport, port and the length of the name, each read where it matters and deleted."""
+    made: dict[str, Sent] = {}
+    cases: Mapping[str, dict[str, Any]] = {
+        "udp": {"transport": "udp", "port": ABSENT, "name": _long_name(lab, "é中")},
+        "tcp": {"transport": "tcp", "port": ABSENT, "name": _long_name(lab, "n")},
+        "tls": {"transport": "tls", "port": ABSENT},
+        "udp 1": {"transport": "udp", "port": 1},
+        "tcp 65535": {"transport": "tcp", "port": 65535},
+        "udp 5061": {"transport": "udp", "port": 5061},
+        "port 5080 alone": {"transport": ABSENT, "port": 5080},
+        "udp again": {"transport": "udp", "port": ABSENT},
+    }
+    for label, changes in cases.items():
+        answer = lab.create(lab.body(**changes))
+        if not answer.is_success and "name" in changes:
+            answer = lab.create(lab.body(**{name: value for name, value in changes.items() if name != "name"}))
+        if answer.is_success:
+            made[label] = Sent.of(answer)
+            if label in {"udp", "tcp 65535"}:
+                made[label].read(lab)
+            lab.discard(answer)
+        else:
+            made[label] = Sent(answer, {})
+    return made
+
+
+def _long_name(lab: Lab, letters: str, length: int = LONGEST) -> str:
+    return (lab.name() + " " + letters * length)[:length]
+
+
+@rule(
+    "create.port.default",
+    Level.DOCUMENTED,
+    "A port that is left out follows the transport: 5061 for tls, 5060 for udp and tcp.",
+    source=f"{BODY}: port",
+    sends="POST /sip-trunks without port, with each transport and without one",
+    accepts="port 5061 for tls and without a transport, 5060 for udp and tcp",
+    contract="/components/schemas/TrunkCreate/properties/port/x-default-by-transport",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_port_follows_the_transport(lab: Lab, minimal: Sent, variants: dict[str, Sent]) -> None:
+    expect.member_is(minimal.answer, "port", 5061)
+    expect.member_is(minimal.read(lab), "port", 5061)
+    for label, port in (("udp", 5060), ("tcp", 5060), ("tls", 5061), ("udp again", 5060)):
+        answer = variants[label].answer
+        if not answer.is_success:
+            answer = lab.accept_create(transport=label.split()[0], port=ABSENT)
+            lab.discard(answer)
+        expect.member_is(answer, "port", port, control=lab.baseline)
+    if variants["udp"].answer.is_success:
+        expect.member_is(variants["udp"].read(lab), "port", 5060)
+
+
+@rule(
+    "create.port.kept",
+    Level.DOCUMENTED,
+    "A port that is sent is kept, whatever the transport.",
+    source=f"{BODY}: port",
+    sends="POST /sip-trunks with ports that are not the transport's default",
+    accepts="the port that was sent",
+    contract="/components/schemas/TrunkCreate/properties/port",
+    needs=("create.accepted",),
+)
+def test_explicit_port_is_kept(lab: Lab, full: Sent, variants: dict[str, Sent]) -> None:
+    expect.member_is(full.answer, "port", 5060)
+    expect.member_is(full.read(lab), "port", 5060)
+    for label in ("udp 1", "tcp 65535", "udp 5061", "port 5080 alone"):
+        if variants[label].answer.is_success:
+            expect.member_is(variants[label].answer, "port", variants[label].fields["port"])
+    if variants["tcp 65535"].answer.is_success:
+        expect.member_is(variants["tcp 65535"].read(lab), "port", 65535)
+
+
+@rule(
+    "create.port.accepted",
+    Level.DOCUMENTED,
+    "Every port from 1 to 65535 is accepted, with every transport.",
+    source=f"{BODY}: port",
+    sends="POST /sip-trunks with port 1, 65535, and a port that is another transport's default",
+    accepts="201 or 200",
+    contract="/components/schemas/Port",
+    needs=("create.accepted",),
+)
+def test_ports_at_the_ends_of_the_range_are_accepted(lab: Lab, variants: dict[str, Sent]) -> None:
+    cases: Mapping[str, dict[str, Any]] = {
+        "udp 1": {"transport": "udp", "port": 1},
+        "tcp 65535": {"transport": "tcp", "port": 65535},
+        "udp 5061": {"transport": "udp", "port": 5061},
+        "port 5080 alone": {"transport": ABSENT, "port": 5080},
+    }
+    for label, changes in cases.items():
+        if not variants[label].answer.is_success:
+            lab.discard(lab.accept_create(**changes))
+
+
+@rule(
+    "create.transport.accepted",
+    Level.DOCUMENTED,
+    "udp, tcp and tls are accepted and kept.",
+    source=f"{BODY}: transport",
+    sends="POST /sip-trunks with each transport",
+    accepts="201 or 200, with that transport",
+    contract="/components/schemas/Transport",
+    needs=("create.accepted",),
+)
+def test_every_transport_is_accepted(lab: Lab, variants: dict[str, Sent]) -> None:
+    for transport in ("udp", "tcp", "tls"):
+        answer = variants[transport].answer
+        if not answer.is_success:
+            answer = lab.accept_create(transport=transport)
+            lab.discard(answer)
+        expect.member_is(answer, "transport", transport)
+
+
+@rule(
+    "create.name.longest",
+    Level.DOCUMENTED,
+    "A name of 255 characters is accepted and kept whole, also where a character takes several bytes.",
+    source=f"{BODY}: name",
+    sends="POST /sip-trunks, names of 255 ASCII and of 255 other characters",
+    accepts="201 or 200, with the whole name",
+    contract="/components/schemas/Name/maxLength",
+    needs=("create.accepted",),
+)
+def test_name_of_255_characters_is_accepted(lab: Lab, variants: dict[str, Sent]) -> None:
+    for label, letters in (("udp", "é中"), ("tcp", "n")):
+        sent = variants[label]
+        if len(sent.fields.get("name", "")) < LONGEST:
+            answer = lab.accept_create(name=_long_name(lab, letters))
+            lab.discard(answer)
+            sent = Sent.of(answer)
+        assert_echo(sent, ("name",))
+    if variants["udp"].answer.is_success:
+        assert_echo(variants["udp"], ("name",), variants["udp"].read(lab))
+
+
+@rule(
+    "create.name.max-length",
+    Level.DOCUMENTED,
+    "A name has at most 255 characters.",
+    source=f"{BODY}: name",
+    sends="POST /sip-trunks, names of 256 and 300 characters",
+    accepts="400 or 422",
+    contract="/components/schemas/Name/maxLength",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_name_of_256_characters_is_refused(lab: Lab) -> None:
+    lab.refuse_creates(
+        {
+            "name of 256 characters": {"name": _long_name(lab, "n", LONGEST + 1)},
+            "name of 256 characters, not ASCII": {"name": _long_name(lab, "é", LONGEST + 1)},
+            "name of 300 characters": {"name": _long_name(lab, "n", 300)},
+        }
+    )
+
+
+@rule_for_each(
+    REQUIRED,
+    "create.{field}.required",
+    Level.DOCUMENTED,
+    "A create without {field} is refused.",
+    source=f"{BODY}: {{field}}",
+    sends="POST /sip-trunks without {field}, and with null",
+    accepts="400 or 422",
+    contract="/components/schemas/TrunkCreate/required",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_required_field_cannot_be_left_out(lab: Lab, field: str) -> None:
+    lab.refuse_creates({f"without {field}": {field: ABSENT}, f"{field} null": {field: None}})
+
+
+@rule_for_each(
+    REQUIRED,
+    "create.{field}.type",
+    Level.DOCUMENTED,
+    "{field} is a text; any other type is refused, not turned into one.",
+    source=f"{BODY}: {{field}}",
+    sends="POST /sip-trunks with {field} a number, true, a list, an object",
+    accepts="400 or 422",
+    contract=FIELD,
+    needs=("create.accepted",),
+)
+def test_required_text_of_another_type_is_refused(lab: Lab, field: str) -> None:
+    lab.refuse_creates(wrong_types(lab, field))
+
+
+@rule_for_each(
+    ("outbound_proxy", "auth_realm"),
+    "create.{field}.type",
+    Level.DOCUMENTED,
+    "{field} is a text; any other type is refused, not turned into one.",
+    source=f"{BODY}: {{field}}",
+    sends="POST /sip-trunks with {field} a number, true, a list, an object",
+    accepts="400 or 422",
+    contract=FIELD,
+    needs=("create.accepted",),
+)
+def test_optional_text_of_another_type_is_refused(lab: Lab, field: str) -> None:
+    lab.refuse_creates(wrong_types(lab, field))
+
+
+@rule_for_each(
+    ("name", "provider_name", "username"),
+    "create.{field}.not-empty",
+    Level.INFERRED,
+    "{field} is not empty.",
+    source="The pages are silent; an empty text tells nothing",
+    sends='POST /sip-trunks with {field} ""',
+    accepts="400 or 422",
+    contract=FIELD,
+    needs=("create.accepted",),
+)
+def test_required_text_is_not_empty(lab: Lab, field: str) -> None:
+    lab.refuse_creates({f"{field} empty": {field: ""}})
+
+
+@rule(
+    "create.password.not-empty",
+    Level.DOCUMENTED,
+    "A password is not empty.",
+    source=f"{BODY}: password",
+    sends='POST /sip-trunks with password ""',
+    accepts="400 or 422",
+    contract="/components/schemas/Password",
+    needs=("create.accepted",),
+)
+def test_password_is_not_empty(lab: Lab) -> None:
+    lab.refuse_creates({"password empty": {"password": ""}})
+
+
+@rule(
+    "create.port.range",
+    Level.DOCUMENTED,
+    "A port is from 1 to 65535.",
+    source=f"{BODY}: port",
+    sends="POST /sip-trunks with port 0, -1, 65536, 99999",
+    accepts="400 or 422",
+    contract="/components/schemas/Port",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_port_outside_the_range_is_refused(lab: Lab) -> None:
+    lab.refuse_creates({f"port {port}": {"port": port} for port in (0, 65536, -1, 99999)})
+
+
+@rule(
+    "create.port.type",
+    Level.DOCUMENTED,
+    "A port is an integer: no text, boolean, fraction, list or object, and none is turned into one.",
+    source=f"{BODY}: port",
+    sends='POST /sip-trunks with port "5061", true, 5061.5, "", [5061], {}',
+    accepts="400 or 422",
+    contract="/components/schemas/Port",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_port_of_another_type_is_refused(lab: Lab) -> None:
+    values = ("5061", True, 5061.5, "", "tls", [5061], {"port": 5061})
+    lab.refuse_creates({f"port {expect.show(port)}": {"port": port} for port in values})
+
+
+@rule(
+    "create.transport.values",
+    Level.DOCUMENTED,
+    "A transport is udp, tcp or tls, in exactly this spelling.",
+    source=f"{BODY}: transport",
+    sends='POST /sip-trunks with transport "TLS", "Udp", "sctp", "ws", "", 1, true, ["tls"]',
+    accepts="400 or 422",
+    contract="/components/schemas/Transport",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_other_transport_is_refused(lab: Lab) -> None:
+    values = ("TLS", "sctp", "Udp", "ws", "", "tls,udp", 1, True, ["tls"])
+    lab.refuse_creates({f"transport {expect.show(value)}": {"transport": value} for value in values})
+
+
+@rule(
+    "create.is-active.type",
+    Level.DOCUMENTED,
+    "is_active is true or false; a text or a number is refused, not turned into one.",
+    source=f"{BODY}: is_active",
+    sends='POST /sip-trunks with is_active "false", "true", 0, 1, "", []',
+    accepts="400 or 422",
+    contract="/components/schemas/IsActive",
+    needs=("create.accepted",),
+)
+def test_is_active_of_another_type_is_refused(lab: Lab) -> None:
+    lab.refuse_creates({f"is_active {expect.show(value)}": {"is_active": value} for value in ("false", 0, "true", 1, "no", [])})
+
+
+NOT_HOSTS = (
+    "sip:sip.carrier-x.com",
+    "https://sip.carrier-x.com",
+    "sip carrier-x.com",
+    "sip.carrier-x.com/path",
+    "user@sip.carrier-x.com",
+    "sip.carrier-x.com:5061",
+    "sip..carrier-x.com",
+    ".carrier-x.com",
+    "-sip.carrier-x.com",
+    "sip-.carrier-x.com",
+    "sïp.carrier-x.com",
+    "sip.carrier-x.com?x=1",
+    "sip.carrier-x.com;transport=tls",
+    "[2001:db8::1",
+    "[2001:db8::zz]",
+    "sip!.carrier-x.com",
+    "sip.carrier-x.com,sip2.carrier-x.com",
+)
+
+
+@rule(
+    "create.domain.host",
+    Level.STANDARD,
+    "A domain is a host: a name, an IPv4 address or an IPv6 address in brackets, and nothing around it.",
+    source="Create SIP Trunk, request body: domain; RFC 3261, section 25.1",
+    sends="POST /sip-trunks with a scheme, a space, a path, a port, a user, empty labels, hyphens at a label's end",
+    accepts="400 or 422",
+    contract="/components/schemas/Host",
+    needs=("create.accepted",),
+)
+def test_domain_that_is_no_host_is_refused(lab: Lab) -> None:
+    lab.refuse_creates({f"domain {expect.show(value)}": {"domain": value} for value in (*NOT_HOSTS, "")})
+
+
+@rule(
+    "create.outbound-proxy.host",
+    Level.STANDARD,
+    "An outbound proxy is a host; only a port behind it is a matter of choice.",
+    source="Create SIP Trunk, request body: outbound_proxy; RFC 3261, section 25.1",
+    sends="POST /sip-trunks with a space or a path in the outbound proxy",
+    accepts="400 or 422",
+    contract="/components/schemas/OutboundProxy",
+    needs=("create.accepted",),
+)
+def test_outbound_proxy_that_is_no_host_is_refused(lab: Lab) -> None:
+    values = ("proxy carrier-x.com", "https://proxy.carrier-x.com/path", "proxy..carrier-x.com", "-proxy.carrier-x.com")
+    lab.refuse_creates({f"outbound_proxy {expect.show(value)}": {"outbound_proxy": value} for value in values})
+
+
+@rule(
+    "create.is-verified.server-made",
+    Level.DOCUMENTED,
+    "A create cannot make a trunk verified: only Verify does.",
+    source="Verify SIP Trunk; Create SIP Trunk, notes",
+    sends="POST /sip-trunks with is_verified true, then GET",
+    accepts="a 4xx, or a success in which is_verified is false",
+    contract="/components/schemas/IsVerified",
+    needs=("create.accepted",),
+)
+def test_create_cannot_verify(lab: Lab, server_made: dict[str, Answer | None]) -> None:
+    for answer in (server_made["verified"], server_made["verified, read"]):
+        if answer is not None and answer.is_success:
+            expect.member_is(answer, "is_verified", False)
+
+
+@pytest.fixture(scope="session")
+def server_made(lab: Lab) -> dict[str, Answer | None]:
+    """Creates that send what only the server makes."""
+    forged = "2001-01-01T00:00:00Z"
+    verified = lab.create(lab.body(is_verified=True, health_status="healthy", last_health_check_at=forged))
+    read = lab.get(trunk_path(verified) or "") if trunk_path(verified) else None
+    lab.discard(verified)
+    made = lab.create(lab.body(id="00000000-0000-4000-8000-000000000001", created_at=forged, updated_at=forged))
+    lab.discard(made)
+    return {"verified": verified, "verified, read": read, "made": made}
+
+
+@rule(
+    "create.server-made.ignored",
+    Level.INFERRED,
+    "What only the server makes never takes effect when a client sends it.",
+    source="The pages are silent; the fields are not among a create's",
+    sends="POST /sip-trunks with id, created_at, updated_at, health_status",
+    accepts="a 4xx, or a success in which they are the server's",
+    contract="/components/schemas/TrunkCreate",
+    needs=("create.accepted",),
+)
+def test_server_made_fields_are_ignored(server_made: dict[str, Answer | None]) -> None:
+    made, read = server_made["made"], server_made["verified, read"]
+    if made is not None and made.is_success:
+        if made.member("id") == "00000000-0000-4000-8000-000000000001":
+            raise Broken("an id of the server's own", "the id that was sent", made)
+        expect.is_now(made, "created_at")
+    if read is not None and read.is_success and read.member("health_status") == "healthy":
+        raise Broken("health_status null", "the value that was sent", read)
+
+
+@rule(
+    "create.refused-makes-nothing",
+    Level.DOCUMENTED,
+    "A refused create makes no trunk.",
+    source="What a refusal is: the API's error pages",
+    sends="the refused creates of the run, then GET /sip-trunks",
+    accepts="no trunk of theirs in the list",
+    contract="/paths/~1sip-trunks/get",
+    needs=("create.accepted",),
+)
+def test_refused_create_makes_nothing(lab: Lab) -> None:
+    refused = [one for one in lab.client.answers if one.operation == "POST /sip-trunks" and one.is_refusal]
+    if not refused:
+        for changes in ({"port": 0}, {"transport": "sctp"}, {"name": _long_name(lab, "n", LONGEST + 1)}):
+            refused.append(lab.create(lab.body(**changes), tags=("negative",)))
+    found = names_in_list(lab)
+    for answer in refused:
+        if (name := sent_name(answer)) and name in found:
+            raise Broken("no trunk of that name in the list", "there is one", answer, found[name])

@@ -1,0 +1,274 @@
+"""Reading: one trunk, the list of all, and what answers where there is nothing.
+
+Sources: the page *Get SIP Trunk*; for the list what an environment is (Authentication); RFC 9110 for 404 and 405.
+"""
+
+from conformance import expect
+from conformance.client import Answer, NotJudged
+from conformance.expect import Broken
+from conformance.lab import TRUNKS, Lab, Sent, assert_echo, path_of
+from conformance.listing import listed
+from conformance.probes.test_create import CREATED
+from conformance.rules import Level, Profile, rule
+
+TRUNK = "/components/schemas/Trunk"
+READ = (*CREATED, "username", "outbound_proxy", "auth_realm", "health_status", "last_health_check_at", "updated_at")
+
+
+@rule(
+    "read.accepted",
+    Level.DOCUMENTED,
+    "A trunk can be read once it is registered, with the values that were sent.",
+    source="Get SIP Trunk",
+    sends="GET /sip-trunks/{trunk_id}, twice",
+    accepts="200 with the values as sent",
+    contract="/paths/~1sip-trunks~1{trunk_id}/get",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_new_trunk_can_be_read(lab: Lab, minimal: Sent, full: Sent) -> None:
+    fields = ("name", "provider_name", "domain", "username", "port", "transport", "outbound_proxy", "auth_realm")
+    for sent, answer in ((minimal, minimal.read(lab)), (full, full.read(lab)), (minimal, lab.get(path_of(minimal.answer)))):
+        expect.status_in(answer, (200,))
+        if sent.answer.member("id") != answer.member("id"):
+            raise Broken("the id of the trunk", expect.show(answer.member("id")), sent.answer, answer)
+        assert_echo(sent, fields, answer)
+
+
+@rule(
+    "read.members",
+    Level.DOCUMENTED,
+    "A trunk that is read has all fifteen documented fields.",
+    source="Get SIP Trunk, response",
+    sends="GET /sip-trunks/{trunk_id}",
+    accepts=", ".join(READ) + "; more are tolerated",
+    contract=f"{TRUNK}/required",
+    profile=Profile.QUICK,
+    needs=("read.accepted",),
+)
+def test_read_trunk_has_the_documented_members(lab: Lab, minimal: Sent, full: Sent) -> None:
+    for answer in (minimal.read(lab), full.read(lab)):
+        expect.members(answer, READ)
+
+
+@rule(
+    "read.unset-null",
+    Level.DOCUMENTED,
+    "An outbound proxy and a realm that were never set are null.",
+    source="Get SIP Trunk, response",
+    sends="POST /sip-trunks without them, then GET",
+    accepts="null",
+    contract="/components/schemas/OutboundProxy",
+    needs=("read.accepted",),
+)
+def test_unset_fields_are_null(lab: Lab, minimal: Sent) -> None:
+    expect.member_is(minimal.read(lab), "outbound_proxy", None)
+    expect.member_is(minimal.read(lab), "auth_realm", None)
+
+
+@rule(
+    "read.unchecked-null",
+    Level.INFERRED,
+    "Before any check, health_status and last_health_check_at are null.",
+    source="The pages are silent; there is nothing to tell",
+    sends="POST /sip-trunks, then GET",
+    accepts="null",
+    contract=f"{TRUNK}/properties/health_status",
+    needs=("read.accepted",),
+)
+def test_unchecked_trunk_has_no_health(lab: Lab, minimal: Sent) -> None:
+    expect.member_is(minimal.read(lab), "health_status", None)
+    expect.member_is(minimal.read(lab), "last_health_check_at", None)
+
+
+@rule(
+    "read.unknown",
+    Level.STANDARD,
+    "A trunk that does not exist answers 404.",
+    source="RFC 9110, section 15.5.5",
+    sends="GET, PUT, DELETE, Verify, Health and the DIDs of an id that names no trunk",
+    accepts="404; for a create of a DID or an update also 422",
+    contract="/components/responses/TrunkNotFound",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_unknown_trunk_answers_404(lab: Lab) -> None:
+    path = unknown_path(lab)
+    did = {"country_code": "US", "number": lab.number()}
+    for answer in (
+        lab.get(path, tags=("absent",)),
+        lab.update(path, {"name": lab.name()}, tags=("absent",)),
+        lab.delete(path, tags=("absent",)),
+        lab.verify(path, tags=("absent",)),
+        lab.health(path, tags=("absent",)),
+        lab.dids(path, tags=("absent",)),
+        lab.add_did(path, did, tags=("absent",)),
+        lab.delete_did(f"{path}/dids/{path.rsplit('/', 1)[-1]}", tags=("absent",)),
+    ):
+        want_absent(answer)
+    lab.control("first")
+
+
+def unknown_path(lab: Lab) -> str:
+    """Give the path of a trunk that does not exist, with an id in the shape of the server's own."""
+    identity = str(lab.baseline.member("id"))
+    if identity.isdigit():
+        return f"{TRUNKS}/{int(identity) + 7_000_000}"
+    turned = str.maketrans("0123456789abcdef", "9753108642fadceb")
+    return f"{TRUNKS}/{identity[:-6]}{identity[-6:].translate(turned)}"
+
+
+def want_absent(answer: Answer, *context: Answer) -> None:
+    """Want 404; a write may be refused for its body first."""
+    if answer.status >= 500:
+        return  # another rule judges it
+    expect.status_in(answer, (404, 422) if answer.method in {"PUT", "POST"} and answer.request_body else (404,), *context)
+
+
+@rule(
+    "list.complete",
+    Level.DOCUMENTED,
+    "The list has every trunk of the environment, each once.",
+    source="Authentication: what an environment is",
+    sends="GET /sip-trunks, all its pages, after creates",
+    accepts="the ids of all trunks that were made, in any order",
+    contract="/paths/~1sip-trunks/get",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_list_has_every_trunk(lab: Lab, minimal: Sent) -> None:
+    wanted = {str(lab.baseline.member("id")): lab.baseline, str(minimal.answer.member("id")): minimal.answer}
+    found = listed(lab, until=frozenset(wanted))
+    for identity, made in wanted.items():
+        if identity not in found:
+            raise Broken("the new trunk in the list", "it is not there", made, _last_list(lab))
+        page = found[identity]
+        if sum(isinstance(entry, dict) and str(entry.get("id")) == identity for entry in page.data) > 1:
+            raise Broken("the trunk once", "it is there twice", made, page)
+    later = lab.create()
+    if (identity := later.member("id")) is not None and later.is_success:
+        again = listed(lab, until=frozenset({str(identity)}))
+        lab.discard(later)
+        if str(identity) not in again:
+            raise Broken("the newest trunk in the list", "it is not there", later, _last_list(lab))
+
+
+def _last_list(lab: Lab) -> Answer:
+    return next(one for one in reversed(lab.client.answers) if one.operation == "GET /sip-trunks")
+
+
+@rule(
+    "list.shape",
+    Level.DOCUMENTED,
+    "The list is a JSON array in data.",
+    source="The API's common answer form; GET /sip-trunks",
+    sends="GET /sip-trunks",
+    accepts="200 with an array of objects",
+    contract="/paths/~1sip-trunks/get/responses/200",
+    profile=Profile.QUICK,
+    needs=("create.accepted",),
+)
+def test_list_is_an_array(lab: Lab) -> None:
+    lab.baseline  # noqa: B018 - so that there is something to list
+    answer = lab.client.send("GET", TRUNKS, operation="GET /sip-trunks")
+    expect.status_in(answer, (200,))
+    if not isinstance(answer.data, list) or not all(isinstance(entry, dict) for entry in answer.data):
+        raise Broken("an array of objects in data", "something else", answer)
+
+
+@rule(
+    "list.entries",
+    Level.INFERRED,
+    "An entry of the list has at least the id and the name of its trunk, as they are.",
+    source="The pages do not show an entry",
+    sends="GET /sip-trunks",
+    accepts="id and name",
+    contract="/paths/~1sip-trunks/get/responses/200",
+    needs=("list.complete",),
+)
+def test_list_entries_name_their_trunk(lab: Lab, minimal: Sent) -> None:
+    identity = str(minimal.answer.member("id"))
+    page = listed(lab, until=frozenset({identity})).get(identity)
+    if page is None:
+        raise NotJudged("the trunk is not in the list")
+    entry = next(entry for entry in page.data if str(entry.get("id")) == identity)
+    if entry.get("name") != minimal.fields["name"]:
+        raise Broken(f"name {expect.show(minimal.fields['name'])}", f"name {expect.show(entry.get('name'))}", page)
+
+
+@rule(
+    "list.up-to-date",
+    Level.DOCUMENTED,
+    "What the list tells of a trunk is what reading it tells.",
+    source="Get SIP Trunk; Authentication: what an environment is",
+    sends="GET /sip-trunks and GET /sip-trunks/{trunk_id}",
+    accepts="the same value in each documented field that an entry has",
+    contract="/paths/~1sip-trunks/get",
+    needs=("list.complete", "read.accepted"),
+)
+def test_list_and_read_agree(lab: Lab) -> None:
+    identity = str(lab.baseline.member("id"))
+    read = lab.usable(lab.get(lab.main), "reading the trunk")
+    page = listed(lab, until=frozenset({identity})).get(identity)
+    if page is None:
+        raise NotJudged("the trunk is not in the list")
+    entry = next(entry for entry in page.data if str(entry.get("id")) == identity)
+    for name in CREATED:
+        if name in entry and name in (read.data or {}) and name != "created_at" and not expect.same(entry[name], read.member(name)):
+            raise Broken(f"{name} {expect.show(read.member(name))}", f"{name} {expect.show(entry[name])}", read, page)
+
+
+@rule(
+    "path.unknown",
+    Level.STANDARD,
+    "A path that the API does not have answers 404.",
+    source="RFC 9110, section 15.5.5",
+    sends="GET and POST of /sip-trunks-unknown",
+    accepts="404",
+    contract="/components/responses/NotFound",
+    needs=("create.accepted",),
+)
+def test_unknown_path_answers_404(lab: Lab) -> None:
+    for answer in (
+        lab.client.send("GET", "/sip-trunks-unknown", operation="unknown path", tags=("outside",)),
+        lab.client.send("POST", "/sip-trunks-unknown", lab.body(), operation="unknown path", tags=("outside",)),
+    ):
+        expect.status_in(answer, (404,))
+
+
+@rule(
+    "method.unknown",
+    Level.STANDARD,
+    "A method that a path does not have answers 405, or 404.",
+    source="RFC 9110, section 15.5.6",
+    sends="PUT /sip-trunks and POST /sip-trunks/{trunk_id}",
+    accepts="405 or 404",
+    contract="/components/responses/MethodNotAllowed",
+    needs=("create.accepted",),
+)
+def test_unknown_method_is_refused(lab: Lab) -> None:
+    lab.baseline  # noqa: B018 - its trunk is named below
+    for answer in (
+        lab.client.send("PUT", TRUNKS, lab.body(), operation="unknown method", tags=("outside",)),
+        lab.client.send("POST", lab.main, {"name": lab.name()}, operation="unknown method", tags=("outside",)),
+    ):
+        expect.status_in(answer, (404, 405))
+
+
+@rule(
+    "method.allow",
+    Level.STANDARD,
+    "A 405 says in Allow which methods there are.",
+    source="RFC 9110, section 15.5.6",
+    sends="every request of the run that was answered 405",
+    accepts="a header Allow",
+    contract="/components/headers/Allow",
+    needs=("method.unknown",),
+)
+def test_405_says_what_is_allowed(lab: Lab) -> None:
+    seen = [one for one in lab.client.answers if one.status == 405]
+    if not seen:
+        raise NotJudged("nothing answered 405, which is allowed")
+    for answer in seen:
+        if answer.header("allow") is None:
+            raise Broken("a header Allow", "none", answer)

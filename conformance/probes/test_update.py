@@ -1,0 +1,559 @@
+"""Update: only what is sent changes, all of it or nothing, under the same rules as in a create.
+
+Source: the page *Update SIP Trunk*.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from conformance import expect
+from conformance.client import ABSENT, Answer, NotJudged
+from conformance.expect import Broken
+from conformance.lab import Lab, Sent, path_of
+from conformance.probes.test_create import NOT_HOSTS, wrong_types
+from conformance.rules import Level, Profile, rule, rule_for_each
+
+PAGE = "Update SIP Trunk"
+PUT = "/paths/~1sip-trunks~1{trunk_id}/put"
+FIELD = "/components/schemas/TrunkUpdate/properties/{field}"
+VISIBLE = ("name", "provider_name", "domain", "username", "port", "transport", "outbound_proxy", "auth_realm", "is_active")
+STEADY = (*VISIBLE, "is_verified", "created_at", "id")
+LONGEST = 255
+
+
+@dataclass
+class Subject:
+    """A trunk that is updated, what it should be by now, and every refused update with the valid field that it carried along."""
+
+    path: str
+    known: dict[str, Any]
+    carried: list[tuple[Answer, str, Any]] = field(default_factory=list)
+    turn: int = 0
+
+    def read(self, lab: Lab) -> Answer:
+        """Read it."""
+        return lab.usable(lab.get(self.path), "reading the trunk")
+
+    def difference(self, answer: Answer, but: str = "") -> tuple[str, Any] | None:
+        """Give the first field that is not as it should be, and its value."""
+        for name in STEADY:
+            if name == but or name not in self.known:
+                continue
+            found, value = answer.member(name), self.known[name]
+            if name in {"domain", "outbound_proxy"} and isinstance(value, str) and expect.same_host(found, value):
+                continue
+            if not expect.same(found, value):
+                return name, found
+        return None
+
+    def learn(self, answer: Answer) -> None:
+        """Take what the server says now for what the trunk is."""
+        self.known = {name: answer.member(name) for name in STEADY if name in (answer.data or {})}
+
+
+@pytest.fixture(scope="session")
+def subject(lab: Lab) -> Subject:
+    """A trunk of its own with every field set."""
+    body = lab.body(outbound_proxy="proxy.carrier-x.com", auth_realm="carrier-x", port=5080)
+    answer = lab.create(body)
+    if not answer.is_success:
+        answer = lab.usable(lab.create(lab.body()), "a create")
+    subject = Subject(path_of(answer), {})
+    subject.learn(subject.read(lab))
+    return subject
+
+
+@dataclass
+class Change:
+    """One update of a single field: its answer, the trunk before it and after it."""
+
+    name: str
+    value: Any
+    before: dict[str, Any]
+    answer: Answer
+    after: Answer
+    difference: tuple[str, Any] | None
+
+
+@pytest.fixture(scope="session")
+def changes(lab: Lab, subject: Subject) -> dict[str, Change]:
+    """Updates of one field each, one after the other, the trunk read after each."""
+    values: Mapping[str, Any] = {
+        "name": f"{lab.name()} <é> 'renamed'",
+        "transport": "udp",
+        "port": 5062,
+        "provider_name": "Carrier Y & 'Sons'",
+        "username": "007",
+        "password": lab.canaries.password(),
+        "outbound_proxy": "proxy2.carrier-x.com",
+        "auth_realm": "Realm 2",
+        "domain": "sip2.carrier-x.com",
+        "is_active": False,
+    }
+    made = {}
+    for name, value in values.items():
+        answer = lab.accept_update_or_answer(subject.path, {name: value})
+        after = subject.read(lab)
+        before = dict(subject.known)
+        made[name] = Change(name, value, before, answer, after, subject.difference(after, but=name))
+        subject.learn(after)
+    return made
+
+
+@rule_for_each(
+    ("name", "provider_name", "domain", "username", "port", "transport", "outbound_proxy", "auth_realm"),
+    "update.{field}.changes",
+    Level.DOCUMENTED,
+    "An update of {field} alone is accepted, and the trunk has the new value.",
+    source=PAGE,
+    sends="PUT with {field} alone, then GET",
+    accepts="200, the new value in the answer and in GET",
+    contract=FIELD,
+    profile=Profile.STANDARD,
+    needs=("read.accepted",),
+)
+def test_update_of_one_field_takes_effect(changes: dict[str, Change], field: str) -> None:
+    change = changes[field]
+    expect.status_in(change.answer, (200,))
+    for answer in (change.answer, change.after):
+        found = answer.member(field)
+        host = field in {"domain", "outbound_proxy"} and expect.same_host(found, change.value)
+        if not host and not expect.same(found, change.value):
+            raise Broken(f"{field} {expect.show(change.value)}", f"{field} {expect.show(found)}", change.answer, answer)
+
+
+@rule_for_each(
+    ("password", "is_active"),
+    "update.{field}.accepted",
+    Level.DOCUMENTED,
+    "An update of {field} alone is accepted.",
+    source=PAGE,
+    sends="PUT with {field} alone (is_active false)",
+    accepts="200",
+    contract=FIELD,
+    needs=("read.accepted",),
+)
+def test_update_of_one_field_is_accepted(changes: dict[str, Change], field: str) -> None:
+    expect.status_in(changes[field].answer, (200,))
+
+
+@rule(
+    "update.only-sent-fields",
+    Level.DOCUMENTED,
+    "Only the fields that are sent change.",
+    source=PAGE,
+    sends="ten updates of one field each, the trunk read after each",
+    accepts="every other field as it was",
+    contract=f"{PUT}/description",
+    needs=("read.accepted",),
+)
+def test_other_fields_stay(changes: dict[str, Change]) -> None:
+    for change in changes.values():
+        if change.difference and not (change.name == "transport" and change.difference[0] == "port"):
+            name, found = change.difference
+            raise Broken(f"{name} {expect.show(change.before[name])}", f"{name} {expect.show(found)}", change.answer, change.after)
+
+
+@rule(
+    "update.transport.keeps-port",
+    Level.DOCUMENTED,
+    "A change of the transport alone leaves the port alone.",
+    source=PAGE,
+    sends="PUT with transport alone, then GET",
+    accepts="the port as it was",
+    contract=f"{PUT}/description",
+    profile=Profile.STANDARD,
+    needs=("read.accepted",),
+)
+def test_change_of_transport_leaves_the_port(lab: Lab, subject: Subject, changes: dict[str, Change]) -> None:
+    change = changes["transport"]
+    for answer in (change.answer, change.after):
+        if "port" in (answer.data or {}):
+            expect.member_is(answer, "port", change.before["port"], change.answer)
+    # The same with a port that was the default of the old transport.
+    default = lab.usable(lab.create(lab.body(port=ABSENT, transport=ABSENT)), "a create")
+    try:
+        lab.usable(lab.update(path_of(default), {"transport": "udp"}), "an update of the transport")
+        after = lab.usable(lab.get(path_of(default)), "reading the trunk")
+        expect.member_is(after, "port", default.member("port"), default)
+    finally:
+        lab.discard(default)
+
+
+@rule(
+    "update.members",
+    Level.DOCUMENTED,
+    "The answer to an update has id, is_active, is_verified and updated_at, as they are.",
+    source="Update SIP Trunk, response",
+    sends="PUT with one field",
+    accepts="these four members; more are tolerated",
+    contract=f"{PUT}/responses/200",
+    profile=Profile.STANDARD,
+    needs=("read.accepted",),
+)
+def test_update_answers_with_the_documented_members(changes: dict[str, Change]) -> None:
+    for change in changes.values():
+        if change.answer.is_success:
+            expect.members(change.answer, ("id", "is_active", "is_verified", "updated_at"))
+            for name in ("id", "is_active", "is_verified"):
+                expect.member_is(change.answer, name, change.after.member(name))
+
+
+@rule(
+    "update.updated-at.now",
+    Level.DOCUMENTED,
+    "updated_at is the time of the update.",
+    source="Update SIP Trunk, response",
+    sends="PUT with one field, then GET",
+    accepts="a time within ten minutes of the Date header, or of the kit's clock",
+    contract="/components/schemas/Trunk/properties/updated_at",
+    needs=("read.accepted",),
+)
+def test_updated_at_is_the_time_of_the_update(changes: dict[str, Change]) -> None:
+    for change in (changes["name"], changes["domain"]):
+        if change.answer.is_success:
+            expect.is_now(change.answer, "updated_at")
+            expect.is_now(change.after, "updated_at")
+
+
+@rule(
+    "update.created-at.stays",
+    Level.DOCUMENTED,
+    "created_at never moves.",
+    source="Create SIP Trunk, response",
+    sends="PUT with one field, then GET",
+    accepts="the time as it was, in whatever way it is written",
+    contract="/components/schemas/CreatedAt",
+    needs=("read.accepted",),
+)
+def test_created_at_stays(lab: Lab, subject: Subject, changes: dict[str, Change]) -> None:
+    created = expect.timestamp(changes["name"].before.get("created_at"))
+    for answer in (changes["name"].after, subject.read(lab)):
+        if created and expect.timestamp(answer.member("created_at")) != created:
+            raise Broken(f"created_at {created:%Y-%m-%dT%H:%M:%SZ}", expect.show(answer.member("created_at")), answer)
+
+
+# What an update refuses
+
+_CARRIED: Mapping[str, Any] = {"name": None, "provider_name": "carried {0}", "auth_realm": "carried {0}", "username": "carried-{0}",
+                               "port": 20000, "outbound_proxy": "carried-{0}.carrier-x.com"}  # fmt: skip
+
+
+def refuse_updates(lab: Lab, subject: Subject, cases: Mapping[str, Mapping[str, Any]]) -> None:
+    """Want each change to be refused. Each carries a valid change of another field along, before it or behind it."""
+    for label, bad in cases.items():
+        subject.turn += 1
+        names = [name for name in _CARRIED if name not in bad]
+        name = names[subject.turn % len(names)]
+        template = _CARRIED[name]
+        value = lab.name() if template is None else template + subject.turn if isinstance(template, int) else template.format(subject.turn)
+        body = {name: value, **bad} if subject.turn % 2 else {**bad, name: value}
+        answer = lab.update(subject.path, body, tags=("negative",))
+        if answer.is_success:
+            subject.learn(subject.read(lab))
+        elif answer.is_refusal:
+            subject.carried.append((answer, name, value))
+        lab.refuse(answer, "update", f"PUT /sip-trunks/{{trunk_id}}, {label}", cleanup=False)
+
+
+def _name_of(length: int) -> str:
+    return "n" * length
+
+
+@rule(
+    "update.name.max-length",
+    Level.DOCUMENTED,
+    "A name has at most 255 characters, in an update too.",
+    source=f"{PAGE}; Create SIP Trunk, request body: name",
+    sends="PUT with a name of 256 characters",
+    accepts="400 or 422",
+    contract="/components/schemas/Name/maxLength",
+    profile=Profile.QUICK,
+    needs=("read.accepted",),
+)
+def test_update_with_a_name_of_256_characters_is_refused(lab: Lab, subject: Subject) -> None:
+    refuse_updates(lab, subject, {"name of 256 characters": {"name": _name_of(LONGEST + 1)}})
+
+
+@rule_for_each(
+    ("name", "provider_name", "domain", "username", "password", "outbound_proxy", "auth_realm"),
+    "update.{field}.type",
+    Level.DOCUMENTED,
+    "{field} is a text in an update too; any other type is refused.",
+    source=PAGE,
+    sends="PUT with {field} a number, true, a list, an object",
+    accepts="400 or 422",
+    contract=FIELD,
+    needs=("read.accepted",),
+)
+def test_update_with_a_text_of_another_type_is_refused(lab: Lab, subject: Subject, field: str) -> None:
+    refuse_updates(lab, subject, wrong_types(lab, field))
+
+
+@rule(
+    "update.password.not-empty",
+    Level.DOCUMENTED,
+    "A password is not empty, in an update too.",
+    source=f"{PAGE}; Create SIP Trunk, request body: password",
+    sends='PUT with password ""',
+    accepts="400 or 422",
+    contract="/components/schemas/Password",
+    needs=("read.accepted",),
+)
+def test_update_with_an_empty_password_is_refused(lab: Lab, subject: Subject) -> None:
+    refuse_updates(lab, subject, {"password empty": {"password": ""}})
+
+
+@rule_for_each(
+    ("name", "provider_name", "username"),
+    "update.{field}.not-empty",
+    Level.INFERRED,
+    "{field} is not empty, in an update too.",
+    source="The pages are silent; an empty text tells nothing",
+    sends='PUT with {field} ""',
+    accepts="400 or 422",
+    contract=FIELD,
+    needs=("read.accepted",),
+)
+def test_update_with_an_empty_text_is_refused(lab: Lab, subject: Subject, field: str) -> None:
+    refuse_updates(lab, subject, {f"{field} empty": {field: ""}})
+
+
+@rule(
+    "update.domain.host",
+    Level.STANDARD,
+    "A domain is a host in an update too.",
+    source=f"{PAGE}; RFC 3261, section 25.1",
+    sends="PUT with a scheme, a space, a path, a port, an empty label in the domain",
+    accepts="400 or 422",
+    contract="/components/schemas/Host",
+    needs=("read.accepted",),
+)
+def test_update_with_a_domain_that_is_no_host_is_refused(lab: Lab, subject: Subject) -> None:
+    values = (*NOT_HOSTS[:4], *NOT_HOSTS[5:7], "")
+    refuse_updates(lab, subject, {f"domain {expect.show(value)}": {"domain": value} for value in values})
+
+
+@rule(
+    "update.outbound-proxy.host",
+    Level.STANDARD,
+    "An outbound proxy is a host in an update too.",
+    source=f"{PAGE}; RFC 3261, section 25.1",
+    sends="PUT with a space in the outbound proxy",
+    accepts="400 or 422",
+    contract="/components/schemas/OutboundProxy",
+    needs=("read.accepted",),
+)
+def test_update_with_an_outbound_proxy_that_is_no_host_is_refused(lab: Lab, subject: Subject) -> None:
+    refuse_updates(lab, subject, {"a space in outbound_proxy": {"outbound_proxy": "proxy carrier-x.com"}})
+
+
+@rule(
+    "update.port.range",
+    Level.DOCUMENTED,
+    "A port is from 1 to 65535, in an update too.",
+    source=f"{PAGE}; Create SIP Trunk, request body: port",
+    sends="PUT with port 0, 65536, -1",
+    accepts="400 or 422",
+    contract="/components/schemas/Port",
+    profile=Profile.QUICK,
+    needs=("read.accepted",),
+)
+def test_update_with_a_port_outside_the_range_is_refused(lab: Lab, subject: Subject) -> None:
+    refuse_updates(lab, subject, {f"port {port}": {"port": port} for port in (0, 65536, -1)})
+
+
+@rule(
+    "update.port.type",
+    Level.DOCUMENTED,
+    "A port is an integer, in an update too.",
+    source=f"{PAGE}; Create SIP Trunk, request body: port",
+    sends='PUT with port "5061", true, 5061.5, [5061]',
+    accepts="400 or 422",
+    contract="/components/schemas/Port",
+    needs=("read.accepted",),
+)
+def test_update_with_a_port_of_another_type_is_refused(lab: Lab, subject: Subject) -> None:
+    refuse_updates(lab, subject, {f"port {expect.show(port)}": {"port": port} for port in ("5061", True, 5061.5, [5061])})
+
+
+@rule(
+    "update.transport.values",
+    Level.DOCUMENTED,
+    "A transport is udp, tcp or tls, in an update too.",
+    source=f"{PAGE}; Create SIP Trunk, request body: transport",
+    sends='PUT with transport "TLS", "sctp", 1, ""',
+    accepts="400 or 422",
+    contract="/components/schemas/Transport",
+    profile=Profile.QUICK,
+    needs=("read.accepted",),
+)
+def test_update_with_another_transport_is_refused(lab: Lab, subject: Subject) -> None:
+    refuse_updates(lab, subject, {f"transport {expect.show(value)}": {"transport": value} for value in ("TLS", "sctp", 1, "")})
+
+
+@rule(
+    "update.is-active.type",
+    Level.DOCUMENTED,
+    "is_active is true or false, in an update too.",
+    source=f"{PAGE}; Create SIP Trunk, request body: is_active",
+    sends='PUT with is_active "false", 0, "true", 1',
+    accepts="400 or 422",
+    contract="/components/schemas/IsActive",
+    needs=("read.accepted",),
+)
+def test_update_with_is_active_of_another_type_is_refused(lab: Lab, subject: Subject) -> None:
+    refuse_updates(lab, subject, {f"is_active {expect.show(value)}": {"is_active": value} for value in ("false", 0, "true", 1)})
+
+
+@rule(
+    "update.refused-changes-nothing",
+    Level.DOCUMENTED,
+    "A refused update changes nothing, not even the fields in it that were valid.",
+    source="Update SIP Trunk; what a refusal is: the API's error pages",
+    sends="the refused updates of the run, each with a valid field beside the bad one, then GET",
+    accepts="the trunk as it was",
+    contract=f"{PUT}/description",
+    profile=Profile.QUICK,
+    needs=("read.accepted",),
+)
+def test_refused_update_changes_nothing(lab: Lab, subject: Subject) -> None:
+    if not subject.carried:
+        for bad in ({"port": 0}, {"transport": "sctp"}, {"name": _name_of(LONGEST + 1)}):
+            try:
+                refuse_updates(lab, subject, {"a bad field": bad})
+            except Broken:
+                continue
+    if not subject.carried:
+        raise NotJudged("no update was refused")
+    after = subject.read(lab)
+    if difference := subject.difference(after):
+        name, found = difference
+        guilty = next((one for one, carried, value in reversed(subject.carried) if carried == name and value == found), subject.carried[-1][0])
+        raise Broken(f"{name} {expect.show(subject.known.get(name))}", f"{name} {expect.show(found)}", guilty, after)
+
+
+@rule(
+    "update.null.not-stored",
+    Level.DOCUMENTED,
+    "null is no value for a field that always has one: it is refused, or counts as not sent.",
+    source=f"{PAGE}; Create SIP Trunk, request body",
+    sends="PUT with name, domain, username, provider_name, port, transport null, then GET",
+    accepts="a 4xx, or a success that leaves the field as it was",
+    contract="/components/schemas/TrunkUpdate",
+    needs=("read.accepted",),
+)
+def test_null_is_not_stored(lab: Lab, subject: Subject) -> None:
+    sent = [lab.update(subject.path, {name: None}, tags=("odd",)) for name in ("name", "domain", "username", "provider_name", "port", "transport")]
+    after = subject.read(lab)
+    difference = subject.difference(after)
+    subject.learn(after)
+    if difference:
+        name, found = difference
+        guilty = next((one for one in sent if json.loads(one.request_body or b"{}").keys() == {name}), sent[-1])
+        raise Broken(f"a 4xx, or {name} as it was", f"{summary_of(guilty)}, and {name} {expect.show(found)}", guilty, after)
+
+
+def summary_of(answer: Answer) -> str:
+    """Say in short what an answer was."""
+    return expect.summary(answer)
+
+
+@rule(
+    "update.is-verified.server-made",
+    Level.DOCUMENTED,
+    "An update cannot make a trunk verified: only Verify does.",
+    source="Verify SIP Trunk",
+    sends="PUT with is_verified true, and with health_status and created_at, then GET",
+    accepts="a 4xx, or a success in which is_verified stays false",
+    contract="/components/schemas/IsVerified",
+    profile=Profile.QUICK,
+    needs=("read.accepted",),
+)
+def test_update_cannot_verify(lab: Lab, subject: Subject) -> None:
+    answer = lab.update(subject.path, {"name": lab.name(), "is_verified": True}, tags=("odd",))
+    after = subject.read(lab)
+    subject.learn(after)
+    for one in (answer, after):
+        if one.is_success and one.member("is_verified") is True:
+            raise Broken("is_verified false", "is_verified true", answer, after)
+
+
+@rule(
+    "update.server-made.ignored",
+    Level.INFERRED,
+    "What only the server makes never takes effect when an update sends it.",
+    source="The pages are silent; the fields are not among an update's",
+    sends="PUT with id, created_at and health_status, then GET",
+    accepts="a 4xx, or a success in which they are as they were",
+    contract="/components/schemas/TrunkUpdate",
+    needs=("read.accepted",),
+)
+def test_server_made_fields_are_ignored_in_an_update(lab: Lab, subject: Subject) -> None:
+    forged = {"id": "00000000-0000-4000-8000-000000000002", "created_at": "2001-01-01T00:00:00Z", "health_status": "healthy"}
+    before = subject.read(lab)
+    answer = lab.update(subject.path, {"name": lab.name(), **forged}, tags=("odd",))
+    after = subject.read(lab)
+    subject.learn(after)
+    for name in forged:
+        if not expect.same(after.member(name), before.member(name)):
+            raise Broken(f"{name} {expect.show(before.member(name))}", f"{name} {expect.show(after.member(name))}", answer, after)
+
+
+@rule(
+    "update.empty-changes-nothing",
+    Level.DOCUMENTED,
+    "An update without a field is refused, or changes no field.",
+    source=PAGE,
+    sends="PUT with {}, then GET",
+    accepts="a 4xx, or a success that leaves every field as it was",
+    contract=f"{PUT}/requestBody",
+    needs=("read.accepted",),
+)
+def test_empty_update_changes_nothing(lab: Lab, subject: Subject) -> None:
+    answer = lab.update(subject.path, {}, tags=("odd",))
+    after = subject.read(lab)
+    difference = subject.difference(after)
+    subject.learn(after)
+    if difference:
+        raise Broken(f"{difference[0]} as it was", f"{difference[0]} {expect.show(difference[1])}", answer, after)
+
+
+@rule(
+    "update.limits-accepted",
+    Level.DOCUMENTED,
+    "An update accepts a name of 255 characters and the ports 1 and 65535.",
+    source=f"{PAGE}; Create SIP Trunk, request body",
+    sends="PUT with each of them",
+    accepts="200, with that value",
+    contract="/components/schemas/TrunkUpdate",
+    needs=("read.accepted",),
+)
+def test_update_accepts_the_limits(lab: Lab, subject: Subject) -> None:
+    values: tuple[tuple[str, Any], ...] = (("name", (lab.name() + " " + "é" * LONGEST)[:LONGEST]), ("port", 1), ("port", 65535))
+    for name, value in values:
+        answer = lab.accept_update(subject.path, **{name: value})
+        subject.known[name] = value
+        expect.member_is(answer, name, value)
+
+
+@rule(
+    "update.others-untouched",
+    Level.DOCUMENTED,
+    "An update of one trunk touches no other.",
+    source=PAGE,
+    sends="the updates of the run, then GET of a trunk that none of them named",
+    accepts="that trunk as it was",
+    contract=f"{PUT}/description",
+    needs=("read.accepted",),
+)
+def test_update_touches_no_other_trunk(lab: Lab, minimal: Sent, changes: dict[str, Change]) -> None:
+    before = minimal.read(lab)
+    after = lab.usable(lab.get(path_of(minimal.answer)), "reading the other trunk")
+    for name in STEADY:
+        if not expect.same(after.member(name), before.member(name)):
+            raise Broken(f"{name} {expect.show(before.member(name))}", f"{name} {expect.show(after.member(name))}", before, after)

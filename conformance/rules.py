@@ -1,0 +1,134 @@
+"""What a rule is, what can become of it, and the one function from outcome to verdict. Knows no HTTP.
+
+A rule is declared directly above its probe, with the `rule` decorator; importing `conformance.probes` fills `RULES`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+Probe = TypeVar("Probe", bound=Callable[..., None])
+
+
+class Level(StrEnum):
+    """How well a rule is known, which decides what breaking it means."""
+
+    DOCUMENTED = "documented"
+    STANDARD = "standard"
+    INFERRED = "inferred"
+
+
+class Profile(StrEnum):
+    """How much a run sends; each profile includes the ones above it."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    DEEP = "deep"
+
+    def includes(self, other: "Profile") -> bool:
+        """Tell whether a run of this profile does what `other` asks for."""
+        order = list(Profile)
+        return order.index(other) <= order.index(self)
+
+
+class Outcome(StrEnum):
+    """What a probe found, before the level of its rule is looked at."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    NOT_JUDGED = "not judged"
+    KIT_ERROR = "kit error"
+
+
+class Verdict(StrEnum):
+    """What a run says of a rule, best first."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, no password
+    WAIVED = "waived"
+    NOT_JUDGED = "not judged"
+    WARN = "warn"
+    FAIL = "fail"
+    KIT_ERROR = "kit error"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: what it says, where that stands, what is sent to see it, and every answer that conforms."""
+
+    id: str
+    level: Level
+    says: str
+    source: str  # page and section, or RFC and section
+    sends: str
+    accepts: str
+    contract: str  # JSON pointer into the contract file
+    profile: Profile = Profile.STANDARD
+    needs: tuple[str, ...] = ()  # rules without which this one proves nothing
+
+
+RULES: dict[str, Rule] = {}
+"""Every rule by its id, in the order of declaration; complete once `conformance.probes` has been imported."""
+
+
+def rule(
+    id: str,  # noqa: A002 - the word for it
+    level: Level,
+    says: str,
+    *,
+    source: str,
+    sends: str,
+    accepts: str,
+    contract: str,
+    profile: Profile = Profile.STANDARD,
+    needs: tuple[str, ...] = (),
+) -> Callable[[Probe], Probe]:
+    """Declare the rule that the decorated probe judges; ValueError when the id is taken."""
+    if id in RULES:
+        raise ValueError(f"rule {id} is declared twice")
+    RULES[id] = Rule(id, level, says, source, sends, accepts, contract, profile, needs)
+
+    def declare(probe: Probe) -> Probe:
+        probe.__dict__["rule"] = RULES[id]
+        return probe
+
+    return declare
+
+
+def rule_for_each(
+    fields: Iterable[str],
+    id: str,  # noqa: A002 - the word for it
+    level: Level,
+    says: str,
+    *,
+    source: str,
+    sends: str,
+    accepts: str,
+    contract: str,
+    profile: Profile = Profile.STANDARD,
+    needs: tuple[str, ...] = (),
+) -> Callable[[Probe], Probe]:
+    """Declare one rule per field for a probe that takes `field`; `{field}` in the texts stands for its name."""
+    declared = {}
+    for field in fields:
+        texts = [text.replace("{field}", field) for text in (id, says, source, sends, accepts, contract)]
+        rule(texts[0], level, texts[1], source=texts[2], sends=texts[3], accepts=texts[4], contract=texts[5],
+             profile=profile, needs=needs)(lambda: None)  # fmt: skip
+        declared[field] = RULES[texts[0]]
+
+    def declare(probe: Probe) -> Probe:
+        probe.__dict__["rules"] = declared
+        return probe
+
+    return declare
+
+
+def verdict(outcome: Outcome, level: Level, *, strict: bool) -> Verdict:
+    """Give the verdict on a rule of this level: only a broken rule depends on the level, and on strict mode."""
+    if outcome is Outcome.BROKEN:
+        return Verdict.WARN if level is Level.INFERRED and not strict else Verdict.FAIL
+    return {
+        Outcome.KEPT: Verdict.PASS,
+        Outcome.NOT_JUDGED: Verdict.NOT_JUDGED,
+        Outcome.KIT_ERROR: Verdict.KIT_ERROR,
+    }[outcome]

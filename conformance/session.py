@@ -1,0 +1,42 @@
+"""One run while it lasts: the bench, which rules are wanted, and what was found so far. Light enough for every pytest start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from conformance.rules import Outcome, Profile, Rule
+
+if TYPE_CHECKING:
+    from conformance.expect import Broken
+
+
+@dataclass
+class Judgement:
+    """What a probe found about its rule."""
+
+    outcome: Outcome
+    reason: str = ""
+    broken: "Broken | None" = None
+    seconds: float = 0.0
+
+
+@dataclass
+class Run:
+    """One run: the bench, which rules are wanted, and what was found so far."""
+
+    lab: Any  # lab.Lab; loaded late
+    profile: Profile = Profile.STANDARD
+    strict: bool = False
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    judgements: dict[str, Judgement] = field(default_factory=dict)
+    on_rule: Callable[[Rule], None] | None = None
+    on_judgement: Callable[[Rule, Judgement], None] | None = None
+    stopped: str = ""
+
+    def wants(self, rule: Rule) -> bool:
+        """Tell whether a rule is to be judged in this run."""
+        if self.only and not any(fnmatchcase(rule.id, glob) for glob in self.only):
+            return False
+        return self.profile.includes(rule.profile) and not any(fnmatchcase(rule.id, glob) for glob in self.skip)
