@@ -1,6 +1,7 @@
 """`trunkmock`, or `python -m mockserver`: the command line."""
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -98,6 +99,8 @@ def main(argv: list[str] | None = None) -> int:
     app = create_app(Settings(known, seal=seal, max_body=options.max_body, journal=journal), contract)
 
     def ready() -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # the documented name has a dash that not every encoding knows
         print(_banner(base_url, base_path, known, built_in=options.environments is None), flush=True)
         if options.ready_file:
             _write_ready_file(options.ready_file, base_url + base_path, known.names)

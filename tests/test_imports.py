@@ -1,0 +1,58 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# Each module may import those above it.
+MOCKSERVER = [
+    "errors",
+    "redaction",
+    "trunks",
+    "store",
+    "carrier",
+    "environments",
+    "e164",
+    "bodies",
+    "handlers",
+    "routing",
+    "requests",
+    "limits",
+    "journal",
+    "docs",
+    "app",
+    "lingering",
+    "cycle",
+    "edge",
+    "serving",
+    "__main__",
+]
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+@pytest.mark.parametrize("name", MOCKSERVER)
+def test_mock_module_imports_only_those_above(name):
+    """The mock's modules import in one direction."""
+    below = {f"mockserver.{other}" for other in MOCKSERVER[MOCKSERVER.index(name) :]}
+    assert not below & set(imported(ROOT / "mockserver" / f"{name}.py"))
+
+
+def test_every_mock_module_has_its_place():
+    """No module is missing from the order."""
+    assert {path.stem for path in (ROOT / "mockserver").glob("*.py")} == {*MOCKSERVER, "__init__"}
+
+
+@pytest.mark.parametrize(("package", "other"), [("mockserver", "conformance"), ("conformance", "mockserver")])
+def test_mock_and_kit_do_not_know_each_other(package, other):
+    """The mock and the kit share no code: a shared mistake would cancel out."""
+    for path in (ROOT / package).rglob("*.py"):
+        assert not [name for name in imported(path) if name and name.split(".")[0] == other], path
