@@ -47,7 +47,8 @@ class Cycle:
         self.keep_alive = keep_alive
         self.waiting_for_100_continue = waiting_for_100_continue
         self.message_event = asyncio.Event()
-        self.body = b""
+        self.pieces: list[bytes] = []  # of the body, that the app has not taken yet
+        self.waiting = 0  # bytes in them
         self.more_body = True
         self.disconnected = False
         self.response_complete = False
@@ -72,7 +73,9 @@ class Cycle:
             self.message_event.clear()
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
-        body, self.body = self.body, b""
+        body = b"".join(self.pieces)
+        self.pieces.clear()
+        self.waiting = 0
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Message) -> None:

@@ -183,8 +183,9 @@ class Edge(HttpToolsProtocol):
         """Take a piece of the body; once there is an answer, nobody wants it."""
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            cycle.body += body
-            if len(cycle.body) > HIGH_WATER:
+            cycle.pieces.append(body)
+            cycle.waiting += len(body)
+            if cycle.waiting > HIGH_WATER:
                 self.flow.pause_reading()
             cycle.message_event.set()
 
