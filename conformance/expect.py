@@ -159,3 +159,19 @@ def code_is(answer: Answer, code: str) -> None:
 def says_no(answer: Answer) -> bool:
     """Tell whether an answer says `success: false`, whatever its status."""
     return isinstance(answer.json, dict) and answer.json.get("success") is False
+
+
+def named_fields(answer: Answer) -> set[str]:
+    """Give the fields that an error names by themselves: as a member's name, or as a text that is nothing else."""
+    found: set[str] = set()
+    open_values = [answer.json]
+    while open_values:
+        value = open_values.pop()
+        if isinstance(value, dict):
+            found.update(value)
+            open_values.extend(value.values())
+        elif isinstance(value, list):
+            open_values.extend(value)
+        elif isinstance(value, str):
+            found.add(value.rsplit(".", 1)[-1].lstrip("/"))
+    return found

@@ -6,7 +6,9 @@ A rule is declared directly above its probe, with the `rule` decorator; importin
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from functools import wraps
+from inspect import signature
+from typing import Any, TypeVar
 
 Probe = TypeVar("Probe", bound=Callable[..., None])
 
@@ -121,6 +123,44 @@ def rule_for_each(
         return probe
 
     return declare
+
+
+REFUSALS: list[tuple[str, Callable[..., Any]]] = []
+"""Every probe that is a table of refused requests: its kind, and the probe, whose `cases` gives the table."""
+
+
+def refuses(kind: str) -> Callable[[Callable[..., Any]], Callable[..., None]]:
+    """Make a probe of a function that gives a table of cases: each must be refused. `kind` is create, update or did."""
+
+    def declare(cases: Callable[..., Any]) -> Callable[..., None]:
+        if "field" in signature(cases).parameters:
+
+            def probe(lab: Any, field: str) -> None:
+                lab.refuse_each(kind, cases(lab, field))
+
+        else:
+
+            def probe(lab: Any) -> None:  # type: ignore[misc]
+                lab.refuse_each(kind, cases(lab))
+
+        probe = wraps(cases)(probe)
+        probe.__signature__ = signature(cases)  # type: ignore[attr-defined]
+        probe.__dict__["cases"] = cases
+        REFUSALS.append((kind, probe))
+        return probe
+
+    return declare
+
+
+def cases_of(kind: str, lab: Any, wants: Callable[[Rule], bool]) -> dict[str, Any]:
+    """Give the cases of a kind that a run is going to want, by their labels."""
+    found: dict[str, Any] = {}
+    for one, probe in REFUSALS:
+        if one == kind:
+            for field, declared in (probe.__dict__.get("rules") or {"": probe.__dict__["rule"]}).items():
+                if wants(declared):
+                    found.update(probe.__dict__["cases"](lab, field) if field else probe.__dict__["cases"](lab))
+    return found
 
 
 def verdict(outcome: Outcome, level: Level, *, strict: bool) -> Verdict:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from conformance.rules import Outcome, Profile, Rule
+from conformance.rules import Outcome, Profile, Rule, cases_of
 
 if TYPE_CHECKING:
     from conformance.expect import Broken
@@ -34,6 +34,10 @@ class Run:
     on_rule: Callable[[Rule], None] | None = None
     on_judgement: Callable[[Rule, Judgement], None] | None = None
     stopped: str = ""
+
+    def __post_init__(self) -> None:
+        if self.lab is not None and not self.only:
+            self.lab.packable = lambda kind: cases_of(kind, self.lab, self.wants)
 
     def wants(self, rule: Rule) -> bool:
         """Tell whether a rule is to be judged in this run."""

@@ -14,13 +14,14 @@ def minimal(lab: Lab) -> Sent:
 
 @pytest.fixture(scope="session")
 def full(lab: Lab) -> Sent:
-    """A trunk created with every field, tricky texts and texts that look like other types; it is gone after its read."""
+    """A trunk created with every field, tricky texts and texts that look like other types; read, then left to whoever needs one."""
     answer = lab.create(
         lab.body(
             name=f"{TRICKY} {lab.name()}",
-            provider_name="Carrier-X <&> \"é\" 中",
+            provider_name="Carrier-X <&> \"é\" \U0001f4de",
             domain="1st-sip.x--y.carrier-x.com",
             username="0042",
+            password=lab.canaries.password('"\\é<&>中'),
             port=5060,
             outbound_proxy="proxy-1.carrier-x.com",
             auth_realm="true",
@@ -29,5 +30,5 @@ def full(lab: Lab) -> Sent:
     )
     sent = Sent.of(lab.usable(answer, "a create with every field"))
     sent.read(lab)
-    lab.discard(answer)
+    lab.keep_spare(answer)
     return sent

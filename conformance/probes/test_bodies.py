@@ -4,7 +4,6 @@ Sources: *Create SIP Trunk*, request headers; RFC 8259 (JSON), RFC 9110, section
 """
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from conformance import expect
@@ -19,7 +18,7 @@ NESTED = 100_000
 DIGITS = 10_000
 
 
-def _raw(fields: Mapping[str, Any]) -> bytes:
+def _raw(fields: Any) -> bytes:
     return json.dumps(fields, ensure_ascii=False).encode()
 
 
@@ -59,12 +58,13 @@ def test_missing_content_type_is_refused(lab: Lab) -> None:
 )
 def test_other_media_type_is_refused(lab: Lab) -> None:
     form = "application/x-www-form-urlencoded"
-    for media_type in ("text/plain", form, "application/xml"):
+    for media_type in lab.cases(("text/plain", form), ("application/xml", "multipart/form-data", "application/octet-stream")):
         answer = lab.create(lab.body(), content_type=media_type, tags=("negative",))
         lab.refuse(answer, "create", f"POST /sip-trunks, JSON declared as {media_type}", expected="4xx")
-    fields = "&".join(f"{name}={value}" for name, value in lab.body(name="trunkcheck+form").items())
-    answer = lab.create(fields.encode(), content_type=form, tags=("negative",))
-    lab.refuse(answer, "create", "POST /sip-trunks, a form", expected="4xx")
+    if lab.options.profile.includes(Profile.DEEP):
+        fields = "&".join(f"{name}={value}" for name, value in lab.body(name="trunkcheck+form").items())
+        answer = lab.create(fields.encode(), content_type=form, tags=("negative", "no-json"))
+        lab.refuse(answer, "create", "POST /sip-trunks, a form", expected="4xx")
     update = lab.update(lab.main, {"name": lab.name()}, content_type="text/plain", tags=("negative",))
     lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, JSON declared as text/plain", expected="4xx", cleanup=False)
     did = lab.add_did(lab.main, _did(lab), content_type="text/plain", tags=("negative",))
@@ -83,7 +83,7 @@ def test_other_media_type_is_refused(lab: Lab) -> None:
 )
 def test_charset_parameter_is_accepted(lab: Lab) -> None:
     typed = "application/json; charset=utf-8"
-    lab.discard(lab.accept(lambda: lab.create(content_type=typed), (200, 201), "create"))
+    lab.keep_spare(lab.accept(lambda: lab.create(content_type=typed), (200, 201), "create"))
     lab.accept(lambda: lab.update(lab.main, {"name": lab.name()}, content_type=typed), (200,), "update")
 
 
@@ -95,10 +95,11 @@ def test_charset_parameter_is_accepted(lab: Lab) -> None:
     sends="a create as Application/JSON",
     accepts="201 or 200",
     contract="/paths/~1sip-trunks/post/requestBody",
+    profile=Profile.DEEP,
     needs=("create.accepted",),
 )
 def test_media_type_in_another_letter_case_is_accepted(lab: Lab) -> None:
-    lab.discard(lab.accept(lambda: lab.create(content_type="Application/JSON"), (200, 201), "create"))
+    lab.keep_spare(lab.accept(lambda: lab.create(content_type="Application/JSON"), (200, 201), "create"))
 
 
 @rule(
@@ -112,8 +113,8 @@ def test_media_type_in_another_letter_case_is_accepted(lab: Lab) -> None:
     needs=("create.accepted",),
 )
 def test_odd_media_type_does_not_skip_validation(lab: Lab) -> None:
-    for typed in ("Application/JSON", "application/json;charset=UTF-8", "application/vnd.api+json"):
-        for changes in ({"port": 0}, {"transport": "sctp"}):
+    for typed in lab.cases(("Application/JSON", "application/json;charset=UTF-8"), ("application/vnd.api+json", "APPLICATION/JSON")):
+        for changes in lab.cases(({"port": 0},), ({"transport": "sctp"},)):
             answer = lab.create(lab.body(**changes), content_type=typed, tags=("negative",))
             lab.refuse(answer, "create", f"POST /sip-trunks, {expect.show(changes)}, as {typed}", expected="4xx")
 
@@ -127,11 +128,12 @@ def _broken_documents(lab: Lab) -> dict[str, bytes]:
         "cut short": valid[:-1],
         "empty": b"",
         "followed by more text": _raw(lab.body()) + b" x",
-        "two documents": _raw(lab.body()) + _raw(lab.body()),
         "with a comma too many": _raw(lab.body())[:-1] + b",}",
+        "not UTF-8": latin,
+        "of two documents": _raw(lab.body()) + _raw(lab.body()),
         "with single quotes": repr(fields).encode(),
         "with an unquoted value": _raw(lab.body()).replace(b'"carrier-x"', b"carrier-x"),
-        "not UTF-8": latin,
+        "with a comment": _raw(lab.body())[:-1] + b"/* */}",
     }
 
 
@@ -147,12 +149,14 @@ def _broken_documents(lab: Lab) -> dict[str, bytes]:
     needs=("create.accepted",),
 )
 def test_malformed_json_is_refused(lab: Lab) -> None:
-    for label, raw in _broken_documents(lab).items():
+    documents = _broken_documents(lab)
+    for label in lab.cases([*documents][:5], [*documents][5:]):
+        raw = documents[label]
         answer = lab.create(raw, tags=("negative", "no-json"))
         lab.refuse(answer, "create", f"POST /sip-trunks, a body {label}", expected="4xx")
-    for label, raw in (("cut short", _raw({"name": lab.name(), "password": lab.canaries.password()})[:-1]), ("empty", b"")):
-        update = lab.update(lab.main, raw, tags=("negative", "no-json"))
-        lab.refuse(update, "update", f"PUT /sip-trunks/{{trunk_id}}, a body {label}", expected="4xx", cleanup=False)
+    raw = _raw({"name": lab.name(), "password": lab.canaries.password()})[:-1]
+    update = lab.update(lab.main, raw, tags=("negative", "no-json"))
+    lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, a body cut short", expected="4xx", cleanup=False)
     did = lab.add_did(lab.main, _raw(_did(lab))[:-1], tags=("negative", "no-json"))
     lab.refuse(did, "did", "POST …/dids, a body cut short", expected="4xx", cleanup=False)
 
@@ -168,7 +172,7 @@ def test_malformed_json_is_refused(lab: Lab) -> None:
     needs=("create.accepted",),
 )
 def test_unusable_numbers_and_nesting_are_refused(lab: Lab) -> None:
-    for label, value in (("NaN", b"NaN"), ("1e999", b"1e999"), ("an integer of 10,000 digits", b"9" * DIGITS)):
+    for label, value in lab.cases((("NaN", b"NaN"), ("an integer of 10,000 digits", b"9" * DIGITS)), (("1e999", b"1e999"), ("Infinity", b"Infinity"))):
         raw = _raw(lab.body(port=987654321)).replace(b"987654321", value)
         answer = lab.create(raw, tags=("negative", "no-json"))
         lab.refuse(answer, "create", f"POST /sip-trunks, port {label}", expected="4xx")
@@ -191,12 +195,12 @@ def test_unusable_numbers_and_nesting_are_refused(lab: Lab) -> None:
     needs=("create.accepted",),
 )
 def test_body_that_is_no_object_is_refused(lab: Lab) -> None:
-    for body in ([], None, "text", 42, [lab.body()]):
-        answer = lab.create(_raw(body), tags=("negative",))  # type: ignore[arg-type]
+    for body in lab.cases(([], None, "text", [lab.body()]), (42, True)):
+        answer = lab.create(_raw(body), tags=("negative",))
         label = "a valid body in a list" if body and isinstance(body, list) else expect.show(body)
         lab.refuse(answer, "create", f"POST /sip-trunks, {label}")
-    for body in ([], None):
-        update = lab.update(lab.main, _raw(body), tags=("negative",))  # type: ignore[arg-type]
+    for body in lab.cases(([],), (None, "text")):
+        update = lab.update(lab.main, _raw(body), tags=("negative",))
         lab.refuse(update, "update", f"PUT /sip-trunks/{{trunk_id}}, {expect.show(body)}", cleanup=False)
     did = lab.add_did(lab.main, [_did(lab)], tags=("negative",))
     lab.refuse(did, "did", "POST …/dids, a valid body in a list", cleanup=False)
@@ -219,12 +223,12 @@ def test_odd_text_breaks_nothing(lab: Lab) -> None:
         "an unpaired surrogate": _raw(lab.body(name="@@")).replace(b"@@", quoted + b"2 \\ud800x"),
         "a member twice": _raw(lab.body())[:-1] + b', "port": 5061}',
         "a byte order mark": b"\xef\xbb\xbf" + _raw(lab.body()),
-        "characters beyond the basic plane": _raw(lab.body(name=lab.name() + " \U0001f4de")),
     }
     for label, raw in bodies.items():
         answer = lab.create(raw, tags=("odd",))
         if answer.is_success:
-            lab.client.send("GET", "/sip-trunks", operation="GET /sip-trunks")
+            if b"\\u" in raw:  # what was taken must come out again
+                lab.client.send("GET", "/sip-trunks", operation="GET /sip-trunks")
             lab.discard(answer)
         elif not answer.is_refusal:
             raise Broken("2xx or 4xx", f"{answer.status} to {label}", answer)

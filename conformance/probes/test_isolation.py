@@ -41,7 +41,7 @@ def own(lab: Lab) -> Answer:
 @pytest.fixture(scope="session")
 def foreign(lab: Lab, own: Answer) -> Foreign:
     """Everything that the other environment can try on a trunk that is not its own, each beside the owner's reads."""
-    path = path_of(lab.usable(lab.create(), "a create"))
+    path = path_of(lab.take())
     did = lab.add_did(path, {"country_code": "US", "number": lab.number()})
     before = lab.usable(lab.get(path), "reading the trunk")
     how: dict[str, Any] = {"actor": OTHER, "tags": ("foreign",)}
