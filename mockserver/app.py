@@ -144,7 +144,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         """Answer one request, whatever becomes of it."""
         if scope["type"] != "http":
             return  # no lifespan events are needed, and no web sockets spoken
-        started = time.perf_counter()
+        started = time.perf_counter() if self._journal else 0.0
         exchange = Exchange(scope, receive, send, f"{self._run}-{next(self._numbers)}")
         try:
             await self._answer(exchange)
@@ -156,7 +156,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             log.exception("request %s failed", exchange.request_id)
             if not exchange.status:
                 await self._refuse(exchange, InternalError())
-        if self._journal is not None:
+        if self._journal:
             self._journal(_entry(exchange, started))
 
     async def _answer(self, exchange: Exchange) -> None:

@@ -47,15 +47,13 @@ class JsonBody:
         body = parse(raw)
         if not self._validator.is_valid(body):
             raise self._refusal(body)
-        fields = {name: body[name] for name in self._rules if name in body}
+        fields = self._defaults | {name: body[name] for name in self._rules if name in body}
         for name in self._integers:
             if type(fields.get(name)) is float:  # 5061.0 is an integer to JSON Schema
                 fields[name] = int(fields[name])
         for name in self._secrets:
             if name in fields:
                 fields[name] = self._seal.close(fields[name])
-        for name, default in self._defaults.items():
-            fields.setdefault(name, default)
         for name, by_transport in self._transport_defaults:
             if name not in fields:
                 fields[name] = by_transport[fields["transport"]]

@@ -19,7 +19,7 @@ Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 CLOSE = (b"connection", b"close")
-STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+STATUS_LINES = {status.value: b"HTTP/1.1 %d %b" % (status, status.phrase.encode()) for status in HTTPStatus}
 
 log = logging.getLogger("trunkmock")
 
@@ -37,6 +37,20 @@ class Connection(Protocol):
 
 class Cycle:
     """A request that is being received and answered."""
+
+    __slots__ = (
+        "_connection",
+        "_head",
+        "disconnected",
+        "keep_alive",
+        "message_event",
+        "more_body",
+        "pieces",
+        "response_complete",
+        "scope",
+        "waiting",
+        "waiting_for_100_continue",
+    )
 
     def __init__(
         self, connection: Connection, scope: Message, keep_alive: bool, waiting_for_100_continue: bool
@@ -93,9 +107,12 @@ class Cycle:
         self._connection.on_response_complete()
 
     def _head_of(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
-        fields = [b"%b: %b\r\n" % field for field in (*self._connection.server_state.default_headers, *headers)]
+        lines = [STATUS_LINES[status]]
+        lines += map(b": ".join, self._connection.server_state.default_headers)
+        lines += map(b": ".join, headers)
         if CLOSE in headers:
             self.keep_alive = False
         elif not self.keep_alive:
-            fields.append(b"connection: close\r\n")
-        return b"%b%b\r\n" % (STATUS_LINES[status], b"".join(fields))
+            lines.append(b"connection: close")
+        lines.append(b"\r\n")
+        return b"\r\n".join(lines)

@@ -44,6 +44,8 @@ class Edge(HttpToolsProtocol):
         self._in_head = False
         self._complete = True  # no request is half received
         self._received = 0  # bytes of the segments in which the request that is being received came
+        self._segment = 0  # bytes of the segment that is being looked at
+        self._at_start = True  # of a segment, with no request half received
         self._upgrading = False
         self._broken = False  # nothing that still comes can be understood
         self._began = 0.0  # when the request that is being received began, if it did not come at once
@@ -73,7 +75,9 @@ class Edge(HttpToolsProtocol):
         if self._broken or self.transport.is_closing():
             self.transport.drop(data)
             return
-        self._received += len(data)
+        self._segment = len(data)
+        self._received += self._segment
+        self._at_start = self._complete
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -122,7 +126,9 @@ class Edge(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._in_head, self._complete = True, False
+        if not self._at_start:
+            self._received = 0  # the segment also has another request, which counts for itself
+        self._in_head, self._complete, self._at_start = True, False, False
         self.url = b""
         self.headers = []
 
@@ -133,7 +139,7 @@ class Edge(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the request, unless its head is too large or another protocol is offered, see `_ignore_upgrade`."""
-        if self._received > MAX_HEAD and self._head_size() > MAX_HEAD:
+        if self._received + self._segment > MAX_HEAD and self._head_size() > MAX_HEAD:
             raise HeadersTooLarge
         parser = self.parser
         if parser.should_upgrade():

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 
 import openapi
@@ -14,7 +15,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     text = json.dumps(openapi.load(), indent=2, ensure_ascii=False) if options.json else openapi.PATH.read_text("utf-8")
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    print(text.rstrip())
+    try:
+        print(text.rstrip(), flush=True)
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
