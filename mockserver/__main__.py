@@ -89,14 +89,14 @@ def main(argv: list[str] | None = None) -> int:
     seal = _seal()
 
     import openapi
+    from mockserver.access_log import AccessLog
     from mockserver.app import Settings, create_app
-    from mockserver.journal import Journal
     from mockserver.serving import Server
 
     contract = openapi.load()
     base_path = contract["servers"][0]["url"]
-    journal = Journal(sys.stderr.buffer, options.log_format) if options.log_level in ("debug", "info") else None
-    app = create_app(Settings(known, seal=seal, max_body=options.max_body, journal=journal), contract)
+    access_log = AccessLog(sys.stderr.buffer, options.log_format) if options.log_level in ("debug", "info") else None
+    app = create_app(Settings(known, seal=seal, max_body=options.max_body, access_log=access_log), contract)
 
     def ready() -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):

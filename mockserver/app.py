@@ -21,6 +21,7 @@ import orjson
 
 import openapi
 from mockserver import bodies, docs
+from mockserver.access_log import Entry
 from mockserver.carrier import Carrier, simulated
 from mockserver.environments import Environment, Environments
 from mockserver.errors import (
@@ -33,7 +34,6 @@ from mockserver.errors import (
     Refusal,
 )
 from mockserver.handlers import Handlers, random_id
-from mockserver.journal import Entry
 from mockserver.limits import Headers, RateLimits
 from mockserver.redaction import Seal
 from mockserver.requests import (
@@ -74,7 +74,7 @@ class Settings:
     clock: Callable[[], float] = time.time
     new_id: Callable[[], str] = random_id
     max_body: int = MAX_BODY
-    journal: Callable[[Entry], None] | None = None
+    access_log: Callable[[Entry], None] | None = None
 
 
 def create_app(settings: Settings, contract: dict[str, Any] | None = None) -> AsyncApp:
@@ -126,7 +126,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
     def __init__(self, app: Any, settings: Settings) -> None:
         super().__init__(app)
         self._limits = RateLimits(settings.store, settings.clock)
-        self._journal = settings.journal
+        self._access_log = settings.access_log
         self._max_body = settings.max_body
         self._routes = Routes([])
         self._base_path = ""
@@ -144,7 +144,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         """Answer one request, whatever becomes of it."""
         if scope["type"] != "http":
             return  # no lifespan events are needed, and no web sockets spoken
-        started = time.perf_counter() if self._journal else 0.0
+        started = time.perf_counter() if self._access_log else 0.0
         exchange = Exchange(scope, receive, send, f"{self._run}-{next(self._numbers)}")
         try:
             await self._answer(exchange)
@@ -156,8 +156,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             log.exception("request %s failed", exchange.request_id)
             if not exchange.status:
                 await self._refuse(exchange, InternalError())
-        if self._journal:
-            self._journal(_entry(exchange, started))
+        if self._access_log:
+            self._access_log(_entry(exchange, started))
 
     async def _answer(self, exchange: Exchange) -> None:
         scope = exchange.scope

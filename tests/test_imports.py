@@ -19,7 +19,7 @@ MOCKSERVER = [
     "routing",
     "requests",
     "limits",
-    "journal",
+    "access_log",
     "docs",
     "app",
     "lingering",

@@ -28,7 +28,7 @@ class Entry:
     request_id: str
 
 
-class Journal:
+class AccessLog:
     """Writes entries to a stream, those of one turn of the event loop together."""
 
     def __init__(self, stream: BinaryIO, form: Literal["text", "json"]) -> None:
