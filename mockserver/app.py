@@ -23,6 +23,7 @@ import openapi
 from mockserver import bodies, docs
 from mockserver.access_log import Entry
 from mockserver.carrier import Carrier, simulated
+from mockserver.clock import Ids
 from mockserver.environments import Environment, Environments
 from mockserver.errors import (
     BadRequest,
@@ -33,7 +34,7 @@ from mockserver.errors import (
     RateLimited,
     Refusal,
 )
-from mockserver.handlers import Handlers, random_id
+from mockserver.handlers import Handlers
 from mockserver.limits import Headers, RateLimits
 from mockserver.redaction import Seal
 from mockserver.requests import (
@@ -72,7 +73,7 @@ class Settings:
     carrier: Carrier = simulated
     seal: Seal = field(default_factory=Seal)
     clock: Callable[[], float] = time.time
-    new_id: Callable[[], str] = random_id
+    new_id: Callable[[str], str] = field(default_factory=Ids)
     max_body: int = MAX_BODY
     access_log: Callable[[Entry], None] | None = None
 
@@ -82,7 +83,12 @@ def create_app(settings: Settings, contract: dict[str, Any] | None = None) -> As
 
     `contract` is what `openapi.load` gives, for a caller that has it already.
     """
-    handlers = Handlers(settings.store, settings.carrier, functools.partial(stamp, settings.clock), settings.new_id)
+    handlers = Handlers(
+        settings.store,
+        lambda _, domain, checks: settings.carrier(domain, checks),
+        functools.partial(stamp, settings.clock),
+        settings.new_id,
+    )
     app = AsyncApp(
         "mockserver",
         middlewares=[functools.partial(Operations, settings=settings)],

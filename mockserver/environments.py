@@ -46,12 +46,53 @@ _NOBODY: tuple[bytes, None] = (bytes(32), None)
 
 
 class Environments:
-    """Finds the environment that a token names."""
+    """The environments there are, and which one a token names."""
 
     def __init__(self, by_token: Iterable[tuple[str, Environment]]) -> None:
-        digests = ((sha256(token.encode()).digest(), environment) for token, environment in by_token)
-        self._by_digest = {digest: (digest, environment) for digest, environment in digests}
-        self.names = [environment.name for _, environment in self._by_digest.values()]
+        self._by_digest: dict[bytes, tuple[bytes, Environment]] = {}
+        self._by_name: dict[str, Environment] = {}
+        self._revoked: dict[bytes, Environment] = {}
+        for token, environment in by_token:
+            self.add(token, environment)
+
+    @property
+    def names(self) -> list[str]:
+        """The environments' names, in the order in which they were added."""
+        return list(self._by_name)
+
+    def get(self, name: str) -> Environment | None:
+        """Give the environment of this name."""
+        return self._by_name.get(name)
+
+    def add(self, token: str, environment: Environment) -> None:
+        """Add an environment, or one more token of one that is there."""
+        digest = sha256(token.encode()).digest()
+        self._by_digest[digest] = (digest, environment)
+        self._by_name[environment.name] = environment
+
+    def remove(self, name: str) -> None:
+        """Forget an environment and its tokens."""
+        self.revoke(name)
+        self._revoked = {digest: it for digest, it in self._revoked.items() if it.name != name}
+        del self._by_name[name]
+
+    def revoke(self, name: str) -> None:
+        """Let no token of the environment be good any longer."""
+        for digest, (_, environment) in list(self._by_digest.items()):
+            if environment.name == name:
+                del self._by_digest[digest]
+                self._revoked[digest] = environment
+
+    def restore(self, name: str) -> None:
+        """Let its revoked tokens be good again."""
+        for digest, environment in list(self._revoked.items()):
+            if environment.name == name:
+                del self._revoked[digest]
+                self._by_digest[digest] = (digest, environment)
+
+    def find_revoked(self, token: bytes) -> Environment | None:
+        """Give the environment that a token named before it was revoked."""
+        return self._revoked.get(sha256(token).digest())
 
     def find(self, token: bytes) -> Environment | None:
         """Give the token's environment or None, without telling by the time taken how much of a token is right.

@@ -7,7 +7,7 @@ was faster, and keeps nothing if it raises.
 
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mockserver.errors import DidAlreadyExists, DidInUse, DidNotFound, TrunkHasDids, TrunkNotFound
@@ -41,6 +41,12 @@ class Store(Protocol):
     async def delete_did(self, environment: str, trunk_id: str, did_id: str) -> None:
         """Forget a DID; TrunkNotFound, DidNotFound, DidInUse."""
 
+    async def mark_did(self, environment: str, trunk_id: str, did_id: str, *, in_use: bool) -> Did:
+        """Say whether an active agent uses a DID; TrunkNotFound, DidNotFound."""
+
+    async def clear(self, environment: str) -> None:
+        """Forget everything of an environment, its request count included."""
+
     async def count_request(self, environment: str, minute: int) -> int:
         """Count a request in this minute (since the epoch), and give how many there were, this one included."""
 
@@ -58,6 +64,13 @@ class _Shelf:
             return self.trunks[trunk_id]
         except KeyError:
             raise TrunkNotFound from None
+
+    def did(self, trunk_id: str, did_id: str) -> Did:
+        self.trunk(trunk_id)
+        did = self.dids.get(trunk_id, {}).get(did_id)
+        if did is None:
+            raise DidNotFound
+        return did
 
 
 class MemoryStore:
@@ -120,14 +133,22 @@ class MemoryStore:
     async def delete_did(self, environment: str, trunk_id: str, did_id: str) -> None:
         """Forget a DID; TrunkNotFound, DidNotFound, DidInUse."""
         shelf = self._shelf(environment)
-        shelf.trunk(trunk_id)
-        did = shelf.dids.get(trunk_id, {}).get(did_id)
-        if did is None:
-            raise DidNotFound
+        did = shelf.did(trunk_id, did_id)
         if did.in_use:
             raise DidInUse
         del shelf.dids[trunk_id][did_id]
         shelf.numbers.discard(did.number)
+
+    async def mark_did(self, environment: str, trunk_id: str, did_id: str, *, in_use: bool) -> Did:
+        """Say whether an active agent uses a DID; TrunkNotFound, DidNotFound."""
+        shelf = self._shelf(environment)
+        did = shelf.dids[trunk_id][did_id] = replace(shelf.did(trunk_id, did_id), in_use=in_use)
+        return did
+
+    async def clear(self, environment: str) -> None:
+        """Forget everything of an environment, its request count included."""
+        self._shelves.pop(environment, None)
+        self._requests.pop(environment, None)
 
     async def count_request(self, environment: str, minute: int) -> int:
         """Count a request in this minute, and give how many there were; earlier minutes are forgotten."""

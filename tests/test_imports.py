@@ -8,6 +8,7 @@ ROOT = Path(__file__).parent.parent
 # Each module may import those above it.
 MOCKSERVER = [
     "errors",
+    "clock",
     "redaction",
     "trunks",
     "store",
