@@ -115,8 +115,8 @@ def load(path: Path) -> Environments:
         document = tomllib.loads(path.read_text("utf-8"))
     except UnicodeDecodeError:
         raise BadEnvironments("is not text in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at .*\)", str(error))  # the rest of the message may quote the file
+    except (ValueError, RecursionError) as error:  # the parser's own, a number too long, a list too deep
+        place = re.search(r"\(at [^()]*\)$", str(error))  # the rest of the message may quote the file
         raise BadEnvironments(f"is not TOML {place[0] if place else ''}".rstrip()) from None
     tables = document.get("environments")
     if document.keys() != {"environments"} or not isinstance(tables, list) or not tables:
