@@ -7,13 +7,16 @@ prints a traceback without the exception's message, which may quote its input.
 
 import base64
 import binascii
+import difflib
 import logging
 import os
 import re
 import time
 import traceback
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
+from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,8 +24,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 KEY_BYTES = 32
 NONCE_BYTES = 12
 MASK = "***"
+LONGEST_KEPT = 1000  # characters of a text in the journal
+SHORTEST_SECRET = 4  # characters; a shorter one is in too many words
 
 _TOKEN = re.compile(r"talq(?:_|%5[fF])[^\s\"'<>,;|)\]}]*")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_NOTHING = re.compile(r"|null|None|nil|undefined|NaN|true|false|0|1|\{\w{1,30}\}|:\w{1,30}")
 _PASSWORD_MEMBER = re.compile(r"""(\\?["']password\\?["']\s*:\s*)(\\?"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^,}\s]+)""")
 
 
@@ -81,6 +88,36 @@ def scrub(text: str) -> str:
     return text
 
 
+def clean(value: Any, secrets: Iterable[str]) -> Any:
+    """Give a value of JSON as it may be kept: no token in it, none of the secrets, nothing nested, nothing long."""
+    if type(value) is str:
+        return MASK if reveals(value, secrets) else value[:LONGEST_KEPT]
+    if type(value) in (dict, list):
+        return "(an object)" if type(value) is dict else "(a list)"
+    return MASK if type(value) in (int, float) and str(value) in secrets else value
+
+
+def reveals(text: str, secrets: Iterable[str]) -> bool:
+    """Tell whether a text has a token or one of these secrets in it; a very short secret counts only by itself."""
+    if "talq" in text or ("%" in text and "talq" in unquote(text)):
+        return True
+    return any(secret in text if len(secret) >= SHORTEST_SECRET else secret == text for secret in secrets)
+
+
+class Words:
+    """Words that may be shown wherever they were sent, and so may what is nearly one of them."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = frozenset(words)
+
+    def shown(self, text: str) -> str:
+        """Give the text if it is such a word, a slip of the pen, or no word at all (`null`, a number); else `***`."""
+        if text in self._words or _NOTHING.fullmatch(text) or _UUID.fullmatch(text):
+            return text
+        near = len(text) <= 40 and difflib.get_close_matches(text, self._words, 1, 0.75)
+        return text if near and not reveals(text, ()) else MASK
+
+
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
@@ -120,4 +157,16 @@ class JsonFormatter(TextFormatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return scrub(orjson.dumps(entry, default=repr).decode())
+        # Before it is JSON: a mask set in later would have to know how deep in quotes it stands.
+        return orjson.dumps(_scrubbed(entry)).decode()
+
+
+def _scrubbed(value: Any) -> Any:
+    """Scrub all texts in a JSON value; what JSON does not know becomes its repr."""
+    if isinstance(value, dict):
+        return {str(key): MASK if key == "password" else _scrubbed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_scrubbed(item) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return scrub(value if isinstance(value, str) else repr(value))
