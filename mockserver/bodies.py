@@ -11,7 +11,7 @@ import jsonschema_rs
 import orjson
 
 from mockserver.errors import BodyNotAnObject, InvalidJson, ValidationFailed
-from mockserver.redaction import Seal
+from mockserver.redaction import LONGEST_KEPT, MASK, Seal, Words, clean
 
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?', re.DOTALL)
 _KEYWORDS = ("type", "enum", "minLength", "maxLength", "pattern", "minimum", "maximum")
@@ -21,12 +21,13 @@ class JsonBody:
     """Checks the bodies of one operation against its schema."""
 
     def __init__(self, schema: Mapping[str, Any], seal: Seal) -> None:
-        fields = {name: _flat(field) for name, field in schema["properties"].items()}
+        fields = {name: flat(field) for name, field in schema["properties"].items()}
         required = schema.get("required", [])
         self._seal = seal
         self._rules = {name: f"{name} must be {describe(field)}" for name, field in fields.items()}
         self._missing = {name: f"{name} is required and must be {describe(fields[name])}" for name in required}
         self._integers = [name for name, field in fields.items() if field["type"] == "integer"]
+        self._words = Words(fields)
         self._secrets = [name for name, field in fields.items() if field.get("writeOnly")]
         self._defaults = {name: field["default"] for name, field in fields.items() if "default" in field}
         self._transport_defaults = [
@@ -34,7 +35,7 @@ class JsonBody:
             for name, field in fields.items()
             if "x-default-by-transport" in field
         ]
-        properties = {name: _json_schema(field) for name, field in fields.items()}
+        properties = {name: json_schema(field) for name, field in fields.items()}
         self._validator = jsonschema_rs.Draft202012Validator(
             {"type": "object", "required": required, "properties": properties}
         )
@@ -58,6 +59,42 @@ class JsonBody:
             if name not in fields:
                 fields[name] = by_transport[fields["transport"]]
         return fields
+
+    def shown(self, raw: bytes) -> tuple[dict[str, Any] | None, list[str]]:
+        """Give what may be kept of a body, readable or not, and the secrets that were in it.
+
+        Of an object the contract's fields, secrets and what repeats one as `***`; of anything else nothing. Members
+        that the contract does not have are there by name if that looks like a slip of the pen, their values never.
+        """
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return None, []
+        if type(body) is not dict:
+            return None, []
+        if self._is_plain(raw, body):
+            secrets = [body[name] for name in self._secrets if name in body]
+            return body | dict.fromkeys(body.keys() & self._secrets, MASK), secrets
+        secrets = [it for name in self._secrets if name in body for it in texts(body[name])]
+        shown: dict[str, Any] = {}
+        for name, value in body.items():
+            if name not in self._rules:
+                shown[self._words.shown(name)] = MASK
+            elif name in self._secrets:
+                shown[name] = MASK
+            else:
+                shown[name] = clean(value, secrets)
+        return shown, secrets
+
+    def _is_plain(self, raw: bytes, body: dict[str, Any]) -> bool:
+        """Tell, at a small part of the cost, that only the secrets themselves are to be masked."""
+        if len(raw) > LONGEST_KEPT or raw.count(b"{") != 1 or any(it in raw for it in _WORTH_A_LOOK):
+            return False
+        for name in self._secrets:
+            secret = body.get(name, "")
+            if type(secret) is not str or (secret and raw.count(secret.encode()) != 1):
+                return False
+        return body.keys() <= self._rules.keys()
 
     def _refusal(self, body: Any) -> Exception:
         if not isinstance(body, dict):
@@ -85,6 +122,21 @@ def parse(raw: bytes) -> Any:
 
 
 _UNREADABLE = object()
+_WORTH_A_LOOK = (b"\\", b"%", b"[", b"talq")
+
+
+def texts(value: Any) -> list[str]:
+    """Give every text in a value that was to be a secret, of whatever type it is."""
+    found, open_values = [], [value]
+    while open_values:
+        value = open_values.pop()
+        if type(value) is dict:
+            open_values += [*value.keys(), *value.values()]
+        elif type(value) is list:
+            open_values += value
+        elif type(value) is str or type(value) in (int, float):
+            found.append(str(value))
+    return found
 
 
 def _has_twin_members(raw: bytes, value: Any) -> bool:
@@ -132,14 +184,14 @@ def describe(field: Mapping[str, Any]) -> str:
     return f"{text}, or null" if field.get("nullable") else text
 
 
-def _flat(field: Mapping[str, Any]) -> dict[str, Any]:
+def flat(field: Mapping[str, Any]) -> dict[str, Any]:
     """Merge a field's `allOf` into it: the contract uses it only to put words or a default beside a `$ref`."""
-    parts = [_flat(part) for part in field.get("allOf", [])]
+    parts = [flat(part) for part in field.get("allOf", [])]
     own = {key: value for key, value in field.items() if key != "allOf"}
     return {key: value for part in [*parts, own] for key, value in part.items()}
 
 
-def _json_schema(field: Mapping[str, Any]) -> dict[str, Any]:
+def json_schema(field: Mapping[str, Any]) -> dict[str, Any]:
     """Say in JSON Schema what the field says in OpenAPI 3.0, where `nullable` stands beside `type`."""
     schema = {key: field[key] for key in _KEYWORDS if key in field}
     if field.get("nullable"):

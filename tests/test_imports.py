@@ -16,6 +16,12 @@ MOCKSERVER = [
     "environments",
     "e164",
     "bodies",
+    "documents",
+    "faults",
+    "scenarios",
+    "journal",
+    "verification",
+    "har",
     "handlers",
     "routing",
     "requests",
@@ -40,16 +46,23 @@ def imported(path):
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
+def place(name):
+    """Give a module's file; scenarios are a folder, with their data beside the module."""
+    path = ROOT / "mockserver" / name
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
 @pytest.mark.parametrize("name", MOCKSERVER)
 def test_mock_module_imports_only_those_above(name):
     """The mock's modules import in one direction."""
     below = {f"mockserver.{other}" for other in MOCKSERVER[MOCKSERVER.index(name) :]}
-    assert not below & set(imported(ROOT / "mockserver" / f"{name}.py"))
+    assert not below & set(imported(place(name)))
 
 
 def test_every_mock_module_has_its_place():
     """No module is missing from the order."""
-    assert {path.stem for path in (ROOT / "mockserver").glob("*.py")} == {*MOCKSERVER, "__init__"}
+    found = {path.relative_to(ROOT / "mockserver") for path in (ROOT / "mockserver").rglob("*.py")}
+    assert found == {place(name).relative_to(ROOT / "mockserver") for name in [*MOCKSERVER, "__init__"]}
 
 
 @pytest.mark.parametrize(("package", "other"), [("mockserver", "conformance"), ("conformance", "mockserver")])
