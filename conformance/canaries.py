@@ -102,10 +102,11 @@ class Canaries:
         """Find every secret that came back in an answer, once per kind and place."""
         text = body.decode("utf-8", "replace")
         if hit := self.find(text):
-            yield Hit(hit.secret, hit.form, _place(self, text))
+            place = _place(self, text)
+            yield Hit(hit.secret, hit.form, "body" if self.find(place) else place)
         for name, value in headers:
             if hit := self.find(f"{name}: {value}"):
-                yield Hit(hit.secret, hit.form, f"header {name}")
+                yield Hit(hit.secret, hit.form, "a header's name" if self.find(name) else f"header {name}")
 
     def find(self, text: str) -> Hit | None:
         """Find a secret in a text; also used on the kit's own output before it is written."""

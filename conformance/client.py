@@ -26,6 +26,7 @@ NOBODY: Final = "nobody"
 TOKEN_VARIABLES = {FIRST: "$TOKEN", OTHER: "$OTHER_TOKEN", NO_PLAN: "$NO_PLAN_TOKEN"}
 
 JSON_TYPE = "application/json"
+BASIC = "Basic $(printf '%s:' \"$TOKEN\" | base64 -w0)"  # what a shell makes the credentials of, in a command that is shown
 LONGEST_WAIT = 150.0  # seconds that one request waits for a rate limit in all
 TRIES = 12  # of one request that is answered 429
 KEPT_BODY = 4000  # characters of a body that a report shows
@@ -209,6 +210,8 @@ class Client:
         waited = 0.0
         for attempt in range(TRIES):
             answer = self._once(actor, method, path, headers, body, operation, tags)
+            if answer.status == 401 and ("Authorization", self.authorization(actor)) in headers:
+                self._see_whether_the_token_holds(actor)
             if answer.status != 429:
                 return answer
             delay = _retry_delay(answer, attempt)
@@ -217,6 +220,15 @@ class Client:
             waited += delay
             self._pace.sleep(delay)
         raise NotJudged(f"the rate limit held for {waited:.0f} seconds (give --rate, or a token with a larger limit)")
+
+    def _see_whether_the_token_holds(self, actor: str) -> None:
+        """Ask for the list with a token that was just refused; Stopped or NotJudged when it is refused there too."""
+        credentials = self.authorization(actor) or ""
+        fields = (("User-Agent", "trunkcheck"), ("Accept", JSON_TYPE), ("Authorization", credentials))
+        again = self._once(actor, "GET", "/sip-trunks", fields, None, "GET /sip-trunks", frozenset())
+        if again.status == 401 and self.answers[-2].path != "/sip-trunks":
+            sentence = f"the token was refused (401) from request {self.answers[-2].number} on"
+            raise Stopped(sentence) if actor == FIRST else NotJudged(f"{sentence} ({TOKEN_VARIABLES[actor][1:]})")
 
     def _once(
         self, actor: str, method: str, path: str, headers: Headers, body: bytes | None, operation: str, tags: frozenset[str]
@@ -295,7 +307,7 @@ class Client:
     def _shown(self, answer: Answer) -> tuple[Headers, str]:
         """Give the answer's headers and body, masked; a part in which a secret came back is not shown at all."""
         hits = {hit.where: hit for hit in answer.hits}
-        body_hit = next((hit for where, hit in hits.items() if not where.startswith("header ")), None)
+        body_hit = next((hit for where, hit in hits.items() if not where.startswith(("header ", "a header"))), None)
         if body_hit:
             body = f"({len(answer.body)} bytes, not shown: the {body_hit.secret} came back {body_hit.form}, at {body_hit.where})"
         else:
@@ -303,7 +315,8 @@ class Client:
         headers = []
         for name, value in answer.headers:
             hidden = f"header {name}" in hits or name.lower() in self.withheld
-            headers.append((name, "(not shown: a secret came back here)" if hidden else self.canaries.mask(value)))
+            shown = "(not shown: a secret came back here)" if hidden else self.canaries.mask(value)
+            headers.append(("(not shown)", "a secret came back in a header's name") if self.canaries.find(name) else (name, shown))
         for member in self.withheld:
             body = re.sub(rf'("{re.escape(member)}"\s*:\s*)("(?:[^"\\]|\\.)*"|[^,}}\]]+)', r'\1"***"', body)
         return tuple(headers), body
@@ -311,7 +324,11 @@ class Client:
     def _mask_header(self, value: str) -> str:
         for actor, token in self._tokens.items():
             value = value.replace(token, TOKEN_VARIABLES.get(actor, "$TOKEN"))
-        return self.canaries.mask(value)
+        value = self.canaries.mask(value)
+        if self.canaries.find(value):  # the token, or most of it, in another form
+            scheme, _, _ = value.partition(" ")
+            return BASIC if scheme == "Basic" else f"{scheme} ***" if not self.canaries.find(scheme) else "***"
+        return value
 
     def _curl(self, answer: Answer) -> str:
         """Give a command that sends the request again; secrets are shell variables."""
@@ -338,6 +355,8 @@ class Client:
 
 def _double_quoted(text: str) -> str:
     """Quote for a shell so that only the token variables are filled in."""
+    if text.endswith(BASIC):
+        return f'"{text}"'
     escaped = re.sub(r'([\\"`])', r"\\\1", text)
     escaped = re.sub(r"\$(?!(?:OTHER_|NO_PLAN_)?TOKEN\b)", r"\\$", escaped)
     return f'"{escaped}"'

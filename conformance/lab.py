@@ -17,6 +17,7 @@ from conformance import expect
 from conformance.canaries import Canaries
 from conformance.client import ABSENT, FIRST, OTHER, Answer, Client, NotJudged
 from conformance.expect import Broken
+from conformance.refusals import Case, Refusals
 from conformance.rules import Profile
 
 TRUNKS: Final = "/sip-trunks"
@@ -24,14 +25,11 @@ CONTROL_EVERY = 40  # refusals that may wait for one control
 DOCUMENTED_DOMAIN = "sip.carrier-x.com"  # the example of the API's own page: no implementation may refuse it
 LIKELY_FAILING_DOMAIN = "auth-fail.carrier-x.com"  # what this project's mock takes for failing; others may not
 
-# One text that every layer likes to change: quotes, markup, escapes, a double space, letters of four scripts, a decomposed accent.
-TRICKY = "Primary \"Carrier\" — US's <b>&amp;</b> \\n %41+1  {0} $HOME ünï Ω 中文 e\u0301"
+# What ordinary trunks are registered with: ports that are another transport's default, and the ends of the range.
+_ENDPOINTS = (("tls", 5061), ("tcp", 5061), ("udp", 5062), ("tls", 5060), ("tcp", 65535), ("udp", 1))
 
 # Numbers that are valid in their country's plan: the part reserved for fiction of North American area codes.
 _AREA_CODES = (202, 206, 212, 213, 214, 215, 303, 305, 312, 313, 404, 412, 415, 503, 504, 512, 602, 612, 617, 702, 713, 808)
-
-
-Cases = Mapping[str, Mapping[str, Any]]  # what a refused request changes in a valid one, by a label for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +66,10 @@ class Lab:
         self.unconfirmed: dict[str, str] = {}  # rules that no control followed, and why
         self.controls: dict[str, Answer] = {}  # the last accepted request of each kind
         self.notes: set[str] = set()
-        self.refusable: dict[str, Callable[[Mapping[str, Any]], Answer]] = {"create": self._bad_create, "did": self._bad_did}
-        self.packable: Callable[[str], Cases] = lambda _kind: {}  # every case of the run of a kind; set by who knows the rules
-        self._packed: set[str] = set()
-        self._shown: dict[tuple[str, str], Answer] = {}
+        self.wants: Callable[[str], bool] = lambda _rule: False  # whether this run judges a rule; set by who knows
+        self.refusals = Refusals(alone=options.profile is Profile.DEEP)
+        self.refusals.senders = {"create": self._bad_create, "did": self._bad_did}
+        self.refused_documented: Answer | None = None  # the documented create, where only another form of it was accepted
         self._spare: list[Answer] = []  # trunks that positive probes made and nobody has touched since
         self._names = 0
         self._numbers = int(options.run_id, 16)
@@ -93,14 +91,16 @@ class Lab:
 
     def body(self, **changes: Any) -> dict[str, Any]:
         """Give a valid create body (the documented seven fields), with changes; ABSENT leaves a field out."""
+        name = self.name()
+        transport, port = _ENDPOINTS[self._names % len(_ENDPOINTS)] if self._names > 1 and not changes else _ENDPOINTS[0]
         fields = {
-            "name": self.name(),
+            "name": name,
             "provider_name": "carrier-x",
             "domain": self.domain,
             "username": "user_42",
             "password": ABSENT if "password" in changes else self.canaries.password(),
-            "port": 5061,
-            "transport": "tls",
+            "port": port,
+            "transport": transport,
             **changes,
         }
         return {name: value for name, value in fields.items() if value is not ABSENT}
@@ -263,38 +263,10 @@ class Lab:
         """Give the values that this run tries: the telling ones, and in the deep profile the others too."""
         return [*standard, *(deep if self.options.profile.includes(Profile.DEEP) else ())]
 
-    def refuse_each(self, kind: str, cases: Cases) -> None:
-        """Want each case to be refused. One that a packed request has shown to be refused already is not sent again."""
-        send = self.refusable[kind]
-        if kind not in self._packed:
-            self._packed.add(kind)
-            self._pack(kind)
-        for label, changes in cases.items():
-            answer = self._shown.get((kind, label)) or send(changes)
-            self.refuse(answer, kind, f"{answer.where}, {label}", cleanup=kind == "create")
-
-    def _pack(self, kind: str) -> None:
-        """Send requests that are bad in several fields at once; each field that the refusal names by itself is shown.
-
-        Most servers tell all broken fields, so this saves most requests; where one tells only the first, it is given up.
-        """
-        cases = [(label, changes) for label, changes in self.packable(kind).items() if len(changes) == 1]
-        while cases:
-            labels: dict[str, str] = {}
-            merged: dict[str, Any] = {}
-            for label, changes in cases:
-                if merged.keys().isdisjoint(changes):
-                    merged.update(changes)
-                    labels.update(dict.fromkeys(changes, label))
-            cases = [case for case in cases if case[0] not in labels.values()]
-            if len(labels) < 2:
-                return
-            answer = self.refusable[kind](merged)
-            named = expect.named_fields(answer) & labels.keys() if answer.is_refusal else set()
-            self._shown.update({(kind, labels[field]): answer for field in named})
-            if len(named) < 2:
-                self.discard(answer)
-                return
+    def refuse_each(self, kind: str, cases: Iterable[Case]) -> None:
+        """Want each case to be refused."""
+        for case, answer in self.refusals.answers(kind, cases):
+            self.refuse(answer, kind, f"{answer.where}, {case.label}", cleanup=kind == "create")
 
     def _bad_create(self, changes: Mapping[str, Any]) -> Answer:
         return self.create(self.body(**changes), tags=("negative",))
@@ -359,8 +331,9 @@ class Lab:
         for changes in ({}, {"port": ABSENT, "transport": ABSENT}, {"outbound_proxy": "proxy.carrier-x.com", "auth_realm": "carrier-x"}):
             answer = self.create(self.body(**changes))
             tried.append(answer)
-            if answer.is_success and trunk_path(answer):
+            if answer.is_success and not expect.says_no(answer):
                 self.controls["create"] = answer
+                self.refused_documented = tried[0] if len(tried) > 1 else None
                 return answer
         self.notes.add("Registering a trunk was refused, so hardly anything could be judged: see what the token's plan and quota allow.")
         raise NotJudged(f"no create was accepted ({expect.summary(tried[0])})")
@@ -368,9 +341,7 @@ class Lab:
     @cached_property
     def main(self) -> str:
         """The path of the trunk that stays through the run."""
-        path = trunk_path(self.baseline)
-        assert path is not None
-        return path
+        return path_of(self.baseline)
 
     def close(self) -> None:
         """Send the controls that are still owed, then delete everything that was made. Does it once."""
@@ -399,6 +370,11 @@ def did_path(trunk: str, answer: Answer) -> str | None:
     identity = answer.member("id")
     return None if identity is None else f"{trunk}/dids/{quote(str(identity), safe='')}"
 
+
+
+def entries(answer: Answer) -> list[dict[str, Any]]:
+    """Give the objects in a list that was answered; none where there is no list."""
+    return [entry for entry in answer.data if isinstance(entry, dict)] if isinstance(answer.data, list) else []
 
 
 def path_of(answer: Answer) -> str:

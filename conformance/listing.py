@@ -1,49 +1,56 @@
 """The list of trunks, on whatever pages it comes: paging is left open, so every usual style is followed.
 
-Followed are a Link header (RFC 8288), a URL or cursor whose name has `next` in it, offset and limit, and numbered pages.
+A link (RFC 8288, or a URL in the body) or a cursor that the answer gives is followed. Where an answer only says that there is
+more, numbered pages, offsets and the last id are tried, and the first of them that brings something new is kept to.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from conformance import expect
 from conformance.canaries import leaves
 from conformance.client import FIRST, Answer, NotJudged
-from conformance.lab import TRUNKS, Lab
+from conformance.lab import TRUNKS, Lab, entries
 
 MOST_PAGES: Final = 200
+Style = Callable[[int, int, str], str]  # (pages read, entries read, last id) -> query
+
+_STYLES: Final[tuple[Style, ...]] = (
+    lambda pages, _entries, _last: f"page={pages + 1}",
+    lambda _pages, entries, _last: f"offset={entries}",
+    lambda _pages, _entries, last: f"starting_after={last}",
+    lambda _pages, _entries, last: f"after={last}",
+    lambda _pages, _entries, last: f"cursor={last}",
+    lambda pages, _entries, _last: f"page[number]={pages + 1}",
+)
+_MORE: Final = {"has_more", "has_next", "has_next_page", "hasmore", "hasnext", "hasnextpage", "more"}
+_TOTALS: Final = {"total", "total_count", "totalcount", "total_items", "totalitems", "count", "total_results"}
+_LAST_PAGES: Final = {"total_pages", "last_page", "totalpages", "lastpage", "page_count", "pages"}
 
 
-def listed(lab: Lab, actor: str = FIRST, *, until: frozenset[str] = frozenset()) -> dict[str, Answer]:
-    """Give the ids of an environment's list, each with the page it stands on; stops early once `until` are all found."""
+def listed(
+    lab: Lab, actor: str = FIRST, *, until: frozenset[str] = frozenset(), whole: bool = False
+) -> dict[str, Answer]:
+    """Give the ids of an environment's list, each with the page it stands on.
+
+    `until` are looked for, and once they are all found the rest of the list is left, unless `whole`.
+    """
     found: dict[str, Answer] = {}
-    for page in _pages(lab, actor):
-        fresh = False
-        for entry in page.data if isinstance(page.data, list) else []:
-            if isinstance(entry, dict) and "id" in entry:
-                fresh |= str(entry["id"]) not in found
-                found.setdefault(str(entry["id"]), page)
-        if not fresh or until and until <= found.keys():
+    for page in _pages(lab, actor, lambda: bool(until) and not until <= found.keys()):
+        for entry in entries(page):
+            found.setdefault(_id(entry), page)
+        if until and until <= found.keys() and not whole:
             break
     return found
 
 
 def names_in_list(lab: Lab, actor: str = FIRST) -> dict[str, Answer]:
     """Give the names in an environment's list, each with the page it stands on."""
-    found: dict[str, Answer] = {}
-    seen: set[str] = set()
-    for page in _pages(lab, actor):
-        entries = [entry for entry in page.data if isinstance(entry, dict)] if isinstance(page.data, list) else []
-        if seen.issuperset(str(entry.get("id")) for entry in entries):
-            break
-        for entry in entries:
-            seen.add(str(entry.get("id")))
-            if isinstance(entry.get("name"), str):
-                found[entry["name"]] = page
-    return found
+    pages = _pages(lab, actor, lambda: False)
+    return {entry["name"]: page for page in pages for entry in entries(page) if isinstance(entry.get("name"), str)}
 
 
 def sent_name(answer: Answer) -> str | None:
@@ -55,68 +62,73 @@ def sent_name(answer: Answer) -> str | None:
     return name.strip() if isinstance(name, str) and name.startswith("trunkcheck ") and answer.status != 429 else None
 
 
-def _pages(lab: Lab, actor: str) -> Iterator[Answer]:
-    """Give the pages of the list: the first, then whatever the answers, or the usual parameters, lead to."""
-    path, size = TRUNKS, 0
+def _id(entry: dict[str, Any]) -> str:
+    return str(entry.get("id"))
+
+
+def _pages(lab: Lab, actor: str, wanting: Callable[[], bool]) -> Iterator[Answer]:
+    """Give the pages of the list. `wanting` tells whether something is still missed, so that a hidden page is looked for."""
+    page = _fetch(lab, actor, "")
+    if not page.is_success:
+        raise NotJudged(f"the list was refused ({expect.summary(page)})")
+    seen: set[str] = set()
+    styles = _STYLES
     for number in range(1, MOST_PAGES):
-        page = lab.client.send("GET", path, actor=actor, operation="GET /sip-trunks")
-        if page.status >= 500 or not page.is_success:
-            raise NotJudged(f"the list was refused ({expect.summary(page)})")
         yield page
-        entries = len(page.data) if isinstance(page.data, list) else 0
-        size = size or entries
-        following = _next_page(page, number, size)
-        if following is None or entries == 0:
+        seen.update(map(_id, entries(page)))
+        query = _given_next(page)
+        if query is not None:
+            queries = [query]
+        elif entries(page) and (_says_more(page, len(seen), number) or wanting()):
+            last = quote(_id(entries(page)[-1]), safe="")
+            queries = [style(number, len(seen), last) for style in styles]
+        else:
             return
-        path = following
+        for position, query in enumerate(queries):
+            page = _fetch(lab, actor, query)
+            if page.is_success and not seen.issuperset(map(_id, entries(page))):
+                styles = styles[position : position + 1] if len(queries) > 1 else styles
+                break
+        else:
+            return
 
 
-def _next_page(page: Answer, number: int, size: int) -> str | None:
-    """Give the path of the page behind this one, or None at the end. Paging is left open, so every usual style is read."""
-    if link := re.search(r'<([^>]+)>\s*;[^,]*\brel="?next\b', page.header("link") or ""):
-        return _path_of(link[1])
-    envelope = {name: value for name, value in (page.json or {}).items() if name != "data"} if isinstance(page.json, dict) else {}
-    hints = {path.rsplit(".", 1)[-1].casefold(): value for path, value in leaves(envelope)}
-    parents = {path.casefold(): value for path, value in leaves(envelope)}
-    for path, value in parents.items():
-        if isinstance(value, str) and "next" in path and ("?" in value or value.startswith(("/", "http"))):
-            return _path_of(value)
-    for path, value in parents.items():
-        if "next" in path and isinstance(value, str) and value:
-            return f"{TRUNKS}?{_cursor_name(path)}={quote(value, safe='')}"
-        if "next" in path and "offset" in path and isinstance(value, int) and not isinstance(value, bool):
-            return f"{TRUNKS}?offset={value}"
-        if "next" in path and isinstance(value, int) and not isinstance(value, bool) and "page" in path:
-            return f"{TRUNKS}?page={value}"
-    if "offset" in hints or "limit" in hints and "page" not in hints and "current_page" not in hints:
-        return f"{TRUNKS}?offset={number * size}&limit={size}" if _is_more(page, hints, number, size) else None
-    if _is_more(page, hints, number, size):
-        return f"{TRUNKS}?page={number + 1}"
+def _fetch(lab: Lab, actor: str, query: str) -> Answer:
+    return lab.client.send("GET", f"{TRUNKS}?{query}" if query else TRUNKS, actor=actor, operation="GET /sip-trunks")
+
+
+def _given_next(page: Answer) -> str | None:
+    """Give the query of the next page where the answer gives it: a link, a URL or a cursor."""
+    if link := re.search(r'<([^>]+)>\s*;[^,<]*\brel="?next\b', page.header("link") or ""):
+        return urlsplit(link[1]).query
+    for path, value in _around(page):
+        name = path.rsplit(".", 1)[-1]
+        if "next" not in path or isinstance(value, bool) or value in (None, ""):
+            continue
+        if isinstance(value, str) and ("?" in value or value.startswith(("/", "http"))):
+            return urlsplit(value).query
+        parameter = re.sub(r"next|^_+|_+$", "", name).strip("_") or "cursor"
+        return f"{parameter}={quote(str(value), safe='')}"
     return None
 
 
-def _is_more(page: Answer, hints: dict[str, Any], number: int, size: int) -> bool:
-    for name in ("has_more", "has_next", "has_next_page", "hasmore", "more", "hasnext"):
-        if isinstance(hints.get(name), bool):
-            return bool(hints[name])
-    for name in ("total_pages", "last_page", "pages", "page_count", "totalpages", "lastpage"):
-        if isinstance(hints.get(name), int):
-            return number < hints[name]
-    for name in ("total", "total_count", "count", "total_items", "totalcount"):
-        if isinstance(hints.get(name), int) and hints[name] > size:
-            return number * size < hints[name]
-    totals = [value for name, value in page.headers if name.lower() in {"x-total-count", "x-total"}]
-    if totals and totals[0].isdigit():
-        return number * size < int(totals[0])
-    return bool(hints) and not any(name in hints for name in ("total", "total_count", "count"))
+def _around(page: Answer) -> list[tuple[str, Any]]:
+    """Give what stands in an answer beside its entries, by lower-case path."""
+    envelope = {name: value for name, value in page.json.items() if name != "data"} if isinstance(page.json, dict) else {}
+    headers = [(f"header.{name.lower().removeprefix('x-').replace('-', '_')}", _number(value)) for name, value in page.headers]
+    return [(path.lower(), value) for path, value in leaves(envelope)] + headers
 
 
-def _cursor_name(path: str) -> str:
-    name = path.rsplit(".", 1)[-1]
-    return {"next_cursor": "cursor", "nextcursor": "cursor", "next_page_token": "page_token", "next": "cursor"}.get(name, "cursor")
+def _number(text: str) -> Any:
+    return int(text) if text.isdigit() and len(text) < 10 else text
 
 
-def _path_of(url: str) -> str:
-    """Give the path below the base URL of a link to another page of the list."""
-    parts = urlsplit(url)
-    return f"{TRUNKS}?{parts.query}" if parts.query else TRUNKS
+def _says_more(page: Answer, read: int, pages: int) -> bool:
+    for path, value in _around(page):
+        name = path.rsplit(".", 1)[-1]
+        if isinstance(value, bool):
+            if name in _MORE and value:
+                return True
+        elif isinstance(value, int) and (name in _TOTALS and value > read or name in _LAST_PAGES and value > pages):
+            return True
+    return False

@@ -152,14 +152,14 @@ def refuses(kind: str) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     return declare
 
 
-def cases_of(kind: str, lab: Any, wants: Callable[[Rule], bool]) -> dict[str, Any]:
-    """Give the cases of a kind that a run is going to want, by their labels."""
-    found: dict[str, Any] = {}
+def cases_of(kind: str, lab: Any, wants: Callable[[Rule], bool]) -> list[Any]:
+    """Give the cases of a kind that a run is going to want, in the order of declaration."""
+    found: list[Any] = []
     for one, probe in REFUSALS:
         if one == kind:
             for field, declared in (probe.__dict__.get("rules") or {"": probe.__dict__["rule"]}).items():
                 if wants(declared):
-                    found.update(probe.__dict__["cases"](lab, field) if field else probe.__dict__["cases"](lab))
+                    found.extend(probe.__dict__["cases"](lab, field) if field else probe.__dict__["cases"](lab))
     return found
 
 

@@ -17,6 +17,7 @@ from conformance.rules import RULES, Outcome, Rule, verdict
 from conformance.session import Judgement, Run
 from conformance.transport import AsgiTransport, HttpTransport, Transport
 
+GROUND = "create.accepted"  # the rule on which most others stand
 VARIABLES = {FIRST: "TRUNKCHECK_TOKEN", OTHER: "TRUNKCHECK_OTHER_TOKEN", NO_PLAN: "TRUNKCHECK_NO_PLAN_TOKEN"}
 
 
@@ -112,6 +113,9 @@ def report(run: Run, started: datetime, seconds: float, target: str, stopped: re
         stopped, problems = results.ExitCode.NOT_JUDGED, ("No rule could be judged.",)
     if not stopped and run.stopped:
         stopped, problems = results.ExitCode.NOT_JUDGED, (run.stopped,)
+    groundless = next((one for one in found if one.rule.id == GROUND and one.verdict is results.Verdict.NOT_JUDGED), None)
+    if not stopped and groundless and not lab.options.read_only:
+        stopped, problems = results.ExitCode.NOT_JUDGED, (f"Hardly anything could be judged: {groundless.reason}.",)
     return results.Report(
         kit_version=version("trunkkit"),
         target=target,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from conformance.rules import Outcome, Profile, Rule, cases_of
+from conformance.rules import RULES, Outcome, Profile, Rule, cases_of
 
 if TYPE_CHECKING:
     from conformance.expect import Broken
@@ -37,7 +37,8 @@ class Run:
 
     def __post_init__(self) -> None:
         if self.lab is not None and not self.only:
-            self.lab.packable = lambda kind: cases_of(kind, self.lab, self.wants)
+            self.lab.wants = lambda identity: self.wants(RULES[identity])
+            self.lab.refusals.all_cases = lambda kind: cases_of(kind, self.lab, self.wants)
 
     def wants(self, rule: Rule) -> bool:
         """Tell whether a rule is to be judged in this run."""

@@ -37,11 +37,11 @@ def _did(lab: Lab) -> dict[str, str]:
     needs=("create.accepted",),
 )
 def test_missing_content_type_is_refused(lab: Lab) -> None:
-    create = lab.create(lab.body(), content_type=None, tags=("negative",))
+    create = lab.create(lab.body(), content_type=None, tags=("negative", "media-type"))
     lab.refuse(create, "create", "POST /sip-trunks without Content-Type", expected="4xx")
-    update = lab.update(lab.main, {"name": lab.name()}, content_type=None, tags=("negative",))
+    update = lab.update(lab.main, {"name": lab.name()}, content_type=None, tags=("negative", "media-type"))
     lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id} without Content-Type", expected="4xx", cleanup=False)
-    did = lab.add_did(lab.main, _did(lab), content_type=None, tags=("negative",))
+    did = lab.add_did(lab.main, _did(lab), content_type=None, tags=("negative", "media-type"))
     lab.refuse(did, "did", "POST /sip-trunks/{trunk_id}/dids without Content-Type", expected="4xx", cleanup=False)
 
 
@@ -59,16 +59,17 @@ def test_missing_content_type_is_refused(lab: Lab) -> None:
 def test_other_media_type_is_refused(lab: Lab) -> None:
     form = "application/x-www-form-urlencoded"
     for media_type in lab.cases(("text/plain", form), ("application/xml", "multipart/form-data", "application/octet-stream")):
-        answer = lab.create(lab.body(), content_type=media_type, tags=("negative",))
+        answer = lab.create(lab.body(), content_type=media_type, tags=("negative", "media-type"))
         lab.refuse(answer, "create", f"POST /sip-trunks, JSON declared as {media_type}", expected="4xx")
     if lab.options.profile.includes(Profile.DEEP):
         fields = "&".join(f"{name}={value}" for name, value in lab.body(name="trunkcheck+form").items())
         answer = lab.create(fields.encode(), content_type=form, tags=("negative", "no-json"))
         lab.refuse(answer, "create", "POST /sip-trunks, a form", expected="4xx")
-    update = lab.update(lab.main, {"name": lab.name()}, content_type="text/plain", tags=("negative",))
+    update = lab.update(lab.main, {"name": lab.name()}, content_type="text/plain", tags=("negative", "media-type"))
     lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, JSON declared as text/plain", expected="4xx", cleanup=False)
-    did = lab.add_did(lab.main, _did(lab), content_type="text/plain", tags=("negative",))
-    lab.refuse(did, "did", "POST …/dids, JSON declared as text/plain", expected="4xx", cleanup=False)
+    if lab.options.profile.includes(Profile.DEEP):
+        did = lab.add_did(lab.main, _did(lab), content_type="text/plain", tags=("negative", "media-type"))
+        lab.refuse(did, "did", "POST …/dids, JSON declared as text/plain", expected="4xx", cleanup=False)
 
 
 @rule(
@@ -115,7 +116,7 @@ def test_media_type_in_another_letter_case_is_accepted(lab: Lab) -> None:
 def test_odd_media_type_does_not_skip_validation(lab: Lab) -> None:
     for typed in lab.cases(("Application/JSON", "application/json;charset=UTF-8"), ("application/vnd.api+json", "APPLICATION/JSON")):
         for changes in lab.cases(({"port": 0},), ({"transport": "sctp"},)):
-            answer = lab.create(lab.body(**changes), content_type=typed, tags=("negative",))
+            answer = lab.create(lab.body(**changes), content_type=typed, tags=("negative", "media-type"))
             lab.refuse(answer, "create", f"POST /sip-trunks, {expect.show(changes)}, as {typed}", expected="4xx")
 
 
@@ -128,8 +129,8 @@ def _broken_documents(lab: Lab) -> dict[str, bytes]:
         "cut short": valid[:-1],
         "empty": b"",
         "followed by more text": _raw(lab.body()) + b" x",
-        "with a comma too many": _raw(lab.body())[:-1] + b",}",
         "not UTF-8": latin,
+        "with a comma too many": _raw(lab.body())[:-1] + b",}",
         "of two documents": _raw(lab.body()) + _raw(lab.body()),
         "with single quotes": repr(fields).encode(),
         "with an unquoted value": _raw(lab.body()).replace(b'"carrier-x"', b"carrier-x"),
@@ -150,15 +151,16 @@ def _broken_documents(lab: Lab) -> dict[str, bytes]:
 )
 def test_malformed_json_is_refused(lab: Lab) -> None:
     documents = _broken_documents(lab)
-    for label in lab.cases([*documents][:5], [*documents][5:]):
+    for label in lab.cases([*documents][:4], [*documents][4:]):
         raw = documents[label]
         answer = lab.create(raw, tags=("negative", "no-json"))
         lab.refuse(answer, "create", f"POST /sip-trunks, a body {label}", expected="4xx")
     raw = _raw({"name": lab.name(), "password": lab.canaries.password()})[:-1]
     update = lab.update(lab.main, raw, tags=("negative", "no-json"))
     lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, a body cut short", expected="4xx", cleanup=False)
-    did = lab.add_did(lab.main, _raw(_did(lab))[:-1], tags=("negative", "no-json"))
-    lab.refuse(did, "did", "POST …/dids, a body cut short", expected="4xx", cleanup=False)
+    if lab.options.profile.includes(Profile.DEEP):
+        did = lab.add_did(lab.main, _raw(_did(lab))[:-1], tags=("negative", "no-json"))
+        lab.refuse(did, "did", "POST …/dids, a body cut short", expected="4xx", cleanup=False)
 
 
 @rule(
@@ -195,21 +197,22 @@ def test_unusable_numbers_and_nesting_are_refused(lab: Lab) -> None:
     needs=("create.accepted",),
 )
 def test_body_that_is_no_object_is_refused(lab: Lab) -> None:
-    for body in lab.cases(([], None, "text", [lab.body()]), (42, True)):
+    for body in lab.cases(([], None, [lab.body()]), ("text", 42, True)):
         answer = lab.create(_raw(body), tags=("negative",))
         label = "a valid body in a list" if body and isinstance(body, list) else expect.show(body)
         lab.refuse(answer, "create", f"POST /sip-trunks, {label}")
     for body in lab.cases(([],), (None, "text")):
         update = lab.update(lab.main, _raw(body), tags=("negative",))
         lab.refuse(update, "update", f"PUT /sip-trunks/{{trunk_id}}, {expect.show(body)}", cleanup=False)
-    did = lab.add_did(lab.main, [_did(lab)], tags=("negative",))
-    lab.refuse(did, "did", "POST …/dids, a valid body in a list", cleanup=False)
+    if lab.options.profile.includes(Profile.DEEP):
+        did = lab.add_did(lab.main, [_did(lab)], tags=("negative",))
+        lab.refuse(did, "did", "POST …/dids, a valid body in a list", cleanup=False)
 
 
 @rule(
     "body.odd-text.no-crash",
     Level.STANDARD,
-    "NUL, unpaired surrogates, a member that stands twice and a byte order mark are taken or refused; nothing breaks.",
+    "NUL, unpaired surrogates, a member that stands twice, a byte order mark and very long texts are taken or refused; nothing breaks.",
     source="RFC 9110, section 15.6.1; RFC 8259, sections 4, 8.1 and 8.2",
     sends="creates with each of them, then GET of what was taken, and the list",
     accepts="2xx or 4xx",
@@ -221,9 +224,12 @@ def test_odd_text_breaks_nothing(lab: Lab) -> None:
     bodies = {
         "NUL": _raw(lab.body(name="@@")).replace(b"@@", quoted + b"\\u0000x"),
         "an unpaired surrogate": _raw(lab.body(name="@@")).replace(b"@@", quoted + b"2 \\ud800x"),
-        "a member twice": _raw(lab.body())[:-1] + b', "port": 5061}',
-        "a byte order mark": b"\xef\xbb\xbf" + _raw(lab.body()),
+        "a byte order mark": b"\xef\xbb\xbf" + _raw(lab.body())[:-1] + b', "port": 5061}',
     }
+    host = ".".join([*(letter * 60 for letter in "abcde"), "com"])  # longer than DNS allows; RFC 3261 sets no limit
+    long = {"provider_name": "p" * 300, "username": "u" * 300, "auth_realm": "r" * 300}
+    bodies |= {"a domain of 300 characters": _raw(lab.body(domain=host)), "texts of 300 characters": _raw(lab.body(**long))}
+    bodies["a port that no 32 bits hold"] = _raw(lab.body(port=2**31))
     for label, raw in bodies.items():
         answer = lab.create(raw, tags=("odd",))
         if answer.is_success:
@@ -246,7 +252,8 @@ def test_odd_text_breaks_nothing(lab: Lab) -> None:
 )
 def test_huge_body_is_refused(lab: Lab) -> None:
     try:
-        answer = lab.create(lab.body(name="n" * 1_000_000), tags=("negative", "large"))
+        secret = lab.canaries.password()
+        answer = lab.create({"password": secret, **lab.body(name="n" * 1_000_000, password=secret)}, tags=("negative", "large"))
     except NotJudged as error:
         raise NotJudged("the connection was closed on a body of a million bytes, which a server may do") from error
     lab.refuse(answer, "create", "POST /sip-trunks, a name of a million characters", expected="413, 400 or 422")

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from conformance import expect
+from conformance import expect, values
 from conformance.client import ABSENT, Answer
 from conformance.expect import Broken
 from conformance.listing import names_in_list, sent_name
-from conformance.lab import TRICKY, Cases, Lab, Sent, assert_echo, trunk_path
+from conformance.lab import Lab, Sent, assert_echo, trunk_path
+from conformance.refusals import Case, field_cases
 from conformance.rules import Level, Profile, refuses, rule, rule_for_each
 
 BODY = "Create SIP Trunk, request body"
@@ -20,24 +21,8 @@ FIELD = "/components/schemas/TrunkCreate/properties/{field}"
 CREATE = "/paths/~1sip-trunks/post"
 CREATED = ("id", "name", "provider_name", "domain", "transport", "port", "is_active", "is_verified", "created_at")
 REQUIRED = ("name", "provider_name", "domain", "username", "password")
-LONGEST = 255  # characters of a name
+LONGEST = values.NAME_LENGTH
 
-
-
-def wrong_types(lab: Lab, field: str) -> dict[str, dict[str, Any]]:
-    """Give a field's values of every other JSON type, labelled; a password's carry a secret."""
-    text = lab.domain if field in {"domain", "outbound_proxy"} else "carrier-x"
-    secret = field == "password"
-    values = {
-        "a number": lab.canaries.number() if secret else 12345,
-        "a list": [lab.canaries.password() if secret else text],
-        "an object": {"value": lab.canaries.password() if secret else text},
-        "true": True,
-    }
-    # Who lets a number or a list pass hardly stops there; every other type follows in the deep profile.
-    telling = ("a number", "a list", "an object") if secret else ("a number", "a list" if field < "n" else "an object")
-    kinds = lab.cases(telling, [kind for kind in values if kind not in telling])
-    return {f"{field} that is {kind}": {field: values[kind]} for kind in kinds}
 
 
 @rule(
@@ -52,6 +37,11 @@ def wrong_types(lab: Lab, field: str) -> dict[str, dict[str, Any]]:
 )
 def test_documented_create_is_accepted(lab: Lab) -> None:
     expect.status_in(lab.baseline, (200, 201))
+    if lab.refused_documented is not None:  # though another form of it was accepted
+        again = lab.create()
+        lab.keep_spare(again)
+        if again.is_refusal:
+            raise Broken("201 or 200", expect.summary(again), again, control=lab.baseline)
 
 
 @rule(
@@ -127,10 +117,9 @@ def test_created_at_is_the_time_of_the_create(lab: Lab, minimal: Sent) -> None:
 def test_create_with_every_field_is_accepted(lab: Lab) -> None:
     cases: Mapping[str, dict[str, Any]] = {
         "outbound_proxy": {"outbound_proxy": "proxy-1.carrier-x.com"},
-        "auth_realm": {"auth_realm": "true"},
+        "auth_realm": {"auth_realm": "carrier-x"},
         "is_active false": {"is_active": False},
-        "a name with quotes, markup and several scripts": {"name": f"{TRICKY} {lab.name()}"},
-        "a provider name with quotes and markup": {"provider_name": "Carrier-X <&> \"é\" 中"},
+        "a name with quotes, markup and several scripts": {"name": f"{values.TRICKY} {lab.name()}"},
         "a username of digits": {"username": "0042"},
         "a domain whose first label starts with a digit": {"domain": "1st-sip.x--y.carrier-x.com"},
     }
@@ -152,9 +141,10 @@ def test_create_with_every_field_is_accepted(lab: Lab) -> None:
     contract="/components/schemas/Text",
     needs=("create.accepted",),
 )
-def test_text_comes_back_character_for_character(lab: Lab, full: Sent) -> None:
+def test_text_comes_back_character_for_character(lab: Lab, full: Sent, minimal: Sent) -> None:
     assert_echo(full, ("name", "provider_name"))
     assert_echo(full, ("name", "provider_name", "username", "auth_realm"), full.read(lab))
+    assert_echo(minimal, ("username",), minimal.read(lab))  # digits alone stay a text
 
 
 @rule(
@@ -215,7 +205,7 @@ def test_transport_is_tls_by_default(lab: Lab, minimal: Sent) -> None:
 PORTS: Mapping[str, dict[str, Any]] = {
     "tcp 1": {"transport": "tcp", "port": 1},
     "65535 alone": {"transport": ABSENT, "port": 65535},
-    "udp 5061": {"transport": "udp", "port": 5061},
+    "tls 5060": {"transport": "tls", "port": 5060},
 }
 
 
@@ -235,7 +225,7 @@ def variants(lab: Lab) -> dict[str, Sent]:
             answer = lab.create(lab.body(**{name: value for name, value in changes.items() if name != "name"}))
         if answer.is_success:
             made[label] = Sent.of(answer)
-            if label in {"udp", "udp 5061"}:
+            if label in {"udp", "tls 5060"}:
                 made[label].read(lab)
             lab.keep_spare(answer)
         else:
@@ -282,13 +272,13 @@ def test_port_follows_the_transport(lab: Lab, minimal: Sent, variants: dict[str,
     needs=("create.accepted",),
 )
 def test_explicit_port_is_kept(lab: Lab, full: Sent, variants: dict[str, Sent]) -> None:
-    expect.member_is(full.answer, "port", 5060)
-    expect.member_is(full.read(lab), "port", 5060)
+    expect.member_is(full.answer, "port", full.fields["port"])
+    expect.member_is(full.read(lab), "port", full.fields["port"])
     for label in PORTS:
         if variants[label].answer.is_success:
             expect.member_is(variants[label].answer, "port", variants[label].fields["port"])
-    if variants["udp 5061"].answer.is_success:
-        expect.member_is(variants["udp 5061"].read(lab), "port", 5061)
+    if variants["tls 5060"].answer.is_success:
+        expect.member_is(variants["tls 5060"].read(lab), "port", 5060)
 
 
 @rule(
@@ -360,13 +350,13 @@ def test_name_of_255_characters_is_accepted(lab: Lab, variants: dict[str, Sent])
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_name_of_256_characters_is_refused(lab: Lab) -> Cases:
-    cases = {
-        "name of 256 characters": {"name": _long_name(lab, "n", LONGEST + 1)},
-        "name of 256 characters, not ASCII": {"name": _long_name(lab, "é", LONGEST + 1)},
-        "name of 1,000 characters": {"name": _long_name(lab, "n", 1000)},
-    }
-    return {label: cases[label] for label in lab.cases([*cases][:2], [*cases][2:])}
+def test_name_of_256_characters_is_refused(lab: Lab) -> list[Case]:
+    return [
+        Case("name of 256 characters", "name", _long_name(lab, "n", LONGEST + 1)),
+        Case("name of 256 characters, not ASCII", "name", _long_name(lab, "é", LONGEST + 1)),
+        Case("name of 300 characters", "name", _long_name(lab, "n", 300), telling=False),
+        Case("name of 5,000 characters", "name", _long_name(lab, "n", 5000), telling=False),
+    ]
 
 
 @rule_for_each(
@@ -382,8 +372,8 @@ def test_name_of_256_characters_is_refused(lab: Lab) -> Cases:
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_required_field_cannot_be_left_out(lab: Lab, field: str) -> Cases:
-    return {f"without {field}": {field: ABSENT}, f"{field} null": {field: None}}
+def test_required_field_cannot_be_left_out(lab: Lab, field: str) -> list[Case]:
+    return [Case(f"without {field}", field, ABSENT), Case(f"{field} null", field, None)]
 
 
 @rule_for_each(
@@ -398,8 +388,8 @@ def test_required_field_cannot_be_left_out(lab: Lab, field: str) -> Cases:
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_required_text_of_another_type_is_refused(lab: Lab, field: str) -> Cases:
-    return wrong_types(lab, field)
+def test_required_text_of_another_type_is_refused(lab: Lab, field: str) -> list[Case]:
+    return values.wrong_types(lab.canaries, field)
 
 
 @rule_for_each(
@@ -414,8 +404,8 @@ def test_required_text_of_another_type_is_refused(lab: Lab, field: str) -> Cases
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_optional_text_of_another_type_is_refused(lab: Lab, field: str) -> Cases:
-    return wrong_types(lab, field)
+def test_optional_text_of_another_type_is_refused(lab: Lab, field: str) -> list[Case]:
+    return values.wrong_types(lab.canaries, field)
 
 
 @rule_for_each(
@@ -430,8 +420,8 @@ def test_optional_text_of_another_type_is_refused(lab: Lab, field: str) -> Cases
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_required_text_is_not_empty(lab: Lab, field: str) -> Cases:
-    return {f"{field} empty": {field: ""}}
+def test_required_text_is_not_empty(lab: Lab, field: str) -> list[Case]:
+    return field_cases(field, ("",))
 
 
 @rule(
@@ -445,8 +435,8 @@ def test_required_text_is_not_empty(lab: Lab, field: str) -> Cases:
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_password_is_not_empty(lab: Lab) -> Cases:
-    return {"password empty": {"password": ""}}
+def test_password_is_not_empty(lab: Lab) -> list[Case]:
+    return field_cases("password", ("",))
 
 
 @rule(
@@ -461,8 +451,8 @@ def test_password_is_not_empty(lab: Lab) -> Cases:
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_port_outside_the_range_is_refused(lab: Lab) -> Cases:
-    return {f"port {port}": {"port": port} for port in lab.cases((0, 65536, -1), (99999, 2**31, 2**63))}
+def test_port_outside_the_range_is_refused(lab: Lab) -> list[Case]:
+    return values.ports_out_of_range()
 
 
 @rule(
@@ -477,9 +467,8 @@ def test_port_outside_the_range_is_refused(lab: Lab) -> Cases:
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_port_of_another_type_is_refused(lab: Lab) -> Cases:
-    values = lab.cases(("5061", True, 5061.5, [5061]), ("", "tls", False, 0.5, {"port": 5061}))
-    return {f"port {expect.show(port)}": {"port": port} for port in values}
+def test_port_of_another_type_is_refused(lab: Lab) -> list[Case]:
+    return values.ports_of_other_types()
 
 
 @rule(
@@ -494,9 +483,8 @@ def test_port_of_another_type_is_refused(lab: Lab) -> Cases:
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_other_transport_is_refused(lab: Lab) -> Cases:
-    values = lab.cases(("TLS", "sctp", "", 1, ["tls"]), ("Udp", "ws", "tls,udp", True, {}))
-    return {f"transport {expect.show(value)}": {"transport": value} for value in values}
+def test_other_transport_is_refused(lab: Lab) -> list[Case]:
+    return values.other_transports()
 
 
 @rule(
@@ -510,31 +498,8 @@ def test_other_transport_is_refused(lab: Lab) -> Cases:
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_is_active_of_another_type_is_refused(lab: Lab) -> Cases:
-    return {f"is_active {expect.show(value)}": {"is_active": value} for value in lab.cases(("false", 0, []), ("true", 1, "no", "", {}))}
-
-
-NOT_HOSTS = (
-    "sip:sip.carrier-x.com",
-    "sip carrier-x.com",
-    "sip.carrier-x.com:5061",
-    "sip..carrier-x.com",
-    "sip.carrier-x.com/path",
-    "user@sip.carrier-x.com",
-    "-sip.carrier-x.com",
-    "sïp.carrier-x.com",
-)
-MORE_NOT_HOSTS = (
-    "https://sip.carrier-x.com",
-    ".carrier-x.com",
-    "sip-.carrier-x.com",
-    "sip.carrier-x.com?x=1",
-    "sip.carrier-x.com;transport=tls",
-    "[2001:db8::1",
-    "[2001:db8::zz]",
-    "sip!.carrier-x.com",
-    "sip.carrier-x.com,sip2.carrier-x.com",
-)
+def test_is_active_of_another_type_is_refused(lab: Lab) -> list[Case]:
+    return values.other_activities()
 
 
 @rule(
@@ -548,8 +513,8 @@ MORE_NOT_HOSTS = (
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_domain_that_is_no_host_is_refused(lab: Lab) -> Cases:
-    return {f"domain {expect.show(value)}": {"domain": value} for value in lab.cases((*NOT_HOSTS, ""), MORE_NOT_HOSTS)}
+def test_domain_that_is_no_host_is_refused(lab: Lab) -> list[Case]:
+    return values.hosts("domain")
 
 
 @rule(
@@ -563,9 +528,8 @@ def test_domain_that_is_no_host_is_refused(lab: Lab) -> Cases:
     needs=("create.accepted",),
 )
 @refuses("create")
-def test_outbound_proxy_that_is_no_host_is_refused(lab: Lab) -> Cases:
-    values = lab.cases(("proxy carrier-x.com", "https://proxy.carrier-x.com/path"), ("proxy..carrier-x.com", "-proxy.carrier-x.com"))
-    return {f"outbound_proxy {expect.show(value)}": {"outbound_proxy": value} for value in values}
+def test_outbound_proxy_that_is_no_host_is_refused(lab: Lab) -> list[Case]:
+    return values.hosts("outbound_proxy")
 
 
 @rule(
@@ -588,11 +552,13 @@ def test_create_cannot_verify(lab: Lab, server_made: dict[str, Answer | None]) -
 def server_made(lab: Lab) -> dict[str, Answer | None]:
     """Creates that send what only the server makes."""
     forged = "2001-01-01T00:00:00Z"
-    verified = lab.create(lab.body(is_verified=True, health_status="healthy", last_health_check_at=forged))
+    verified = lab.create(lab.body(is_verified=True, health_status="healthy", last_health_check_at=forged), tags=("odd",))
     read = lab.get(trunk_path(verified) or "") if trunk_path(verified) else None
     lab.discard(verified)
-    made = lab.create(lab.body(id="00000000-0000-4000-8000-000000000001", created_at=forged, updated_at=forged))
-    lab.discard(made)
+    made = None
+    if lab.options.profile.includes(Profile.DEEP):
+        made = lab.create(lab.body(id="00000000-0000-4000-8000-000000000001", created_at=forged, updated_at=forged), tags=("odd",))
+        lab.discard(made)
     return {"verified": verified, "verified, read": read, "made": made}
 
 
@@ -604,6 +570,7 @@ def server_made(lab: Lab) -> dict[str, Answer | None]:
     sends="POST /sip-trunks with id, created_at, updated_at, health_status",
     accepts="a 4xx, or a success in which they are the server's",
     contract="/components/schemas/TrunkCreate",
+    profile=Profile.DEEP,
     needs=("create.accepted",),
 )
 def test_server_made_fields_are_ignored(server_made: dict[str, Answer | None]) -> None:

@@ -14,7 +14,8 @@ import pytest
 from conformance import expect
 from conformance.client import ABSENT, Answer, NotJudged
 from conformance.expect import Broken
-from conformance.lab import Cases, Lab, did_path, path_of
+from conformance.lab import Lab, did_path, path_of
+from conformance.refusals import Case, field_cases
 from conformance.rules import Level, Profile, refuses, rule
 
 PAGE = "SIP Trunk DIDs"
@@ -34,7 +35,6 @@ class Numbers:
     other_list: Answer
     again: Answer
     on_other: Answer
-    after: Answer
     wrong_trunk: Answer | None = None
     after_wrong: Answer | None = None
     deleted: Answer | None = None
@@ -54,7 +54,6 @@ def numbers(lab: Lab) -> Numbers:
         path, second, number, added,
         lab.dids(path), lab.dids(second),
         lab.add_did(path, did, tags=("taken",)), lab.add_did(second, did, tags=("taken",)),
-        lab.dids(path),
     )  # fmt: skip
     if there := did_path(path, added):
         identity = there.rsplit("/", 1)[-1]
@@ -88,6 +87,8 @@ def _add(lab: Lab, path: str) -> Answer:
     needs=("create.accepted",),
 )
 def test_number_is_accepted(lab: Lab, numbers: Numbers) -> None:
+    if numbers.added.status in {402, 403}:
+        raise NotJudged(f"the environment may have no DIDs ({expect.summary(numbers.added)})")
     if numbers.added.is_refusal:
         lab.control("update")
     expect.status_in(numbers.added, (200, 201))
@@ -172,7 +173,7 @@ def test_did_is_not_listed_on_another_trunk(lab: Lab, numbers: Numbers) -> None:
     "A number stands once in an environment.",
     source=f"{PAGE}: 409 DID_ALREADY_EXISTS",
     sends="POST of the same number on the same trunk and on another",
-    accepts="409 with the code DID_ALREADY_EXISTS",
+    accepts="409",
     contract=f"{ADD}/responses/409",
     needs=("did.accepted",),
 )
@@ -181,7 +182,22 @@ def test_number_stands_once_in_an_environment(lab: Lab, numbers: Numbers) -> Non
     for answer in (numbers.again, numbers.on_other):
         if answer.status < 500:
             expect.status_in(answer, (409,), numbers.added)
-            expect.code_is(answer, "DID_ALREADY_EXISTS")
+
+
+@rule(
+    "did.number.unique-code",
+    Level.INFERRED,
+    "A number that is there already is refused with the code DID_ALREADY_EXISTS.",
+    source=f"{PAGE}: 409 DID_ALREADY_EXISTS; how firm the codes are, the pages do not say",
+    sends="POST of the same number on the same trunk and on another",
+    accepts="the code DID_ALREADY_EXISTS",
+    contract=f"{ADD}/responses/409",
+    needs=("did.number.unique",),
+)
+def test_number_that_is_there_has_its_code(lab: Lab, numbers: Numbers) -> None:
+    lab.usable(numbers.added, "adding a DID")
+    for answer in (numbers.again, numbers.on_other):
+        expect.code_is(answer, "DID_ALREADY_EXISTS")
 
 
 @rule(
@@ -196,8 +212,8 @@ def test_number_stands_once_in_an_environment(lab: Lab, numbers: Numbers) -> Non
 )
 def test_refused_did_is_not_stored(lab: Lab, numbers: Numbers) -> None:
     lab.usable(numbers.added, "adding a DID")
-    if numbers.again.is_refusal and len(_on(numbers.after, numbers.number)) > 1:
-        raise Broken("the number once", "it is there twice", numbers.again, numbers.after)
+    if numbers.again.is_refusal and len(_on(numbers.after_wrong, numbers.number)) > 1:
+        raise Broken("the number once", "it is there twice", numbers.again)
     if numbers.on_other.is_refusal and _on(lab.dids(numbers.second), numbers.number) and not (numbers.reused and numbers.reused.is_success):
         raise Broken("the number on its first trunk alone", "it is on the second too", numbers.on_other)
     after = lab.usable(lab.dids(lab.main), "listing the DIDs")
@@ -280,13 +296,13 @@ def test_deleted_number_can_be_used_again(lab: Lab, numbers: Numbers) -> None:
     needs=("did.accepted",),
 )
 @refuses("did")
-def test_number_that_is_not_e164_is_refused(lab: Lab) -> Cases:
+def test_number_that_is_not_e164_is_refused(lab: Lab) -> list[Case]:
     plain = lab.number()
-    values = lab.cases(
-        (plain[1:], "+02025550123", "+1202555012345678"[:17], "+1", f"{plain[:5]} {plain[5:8]} {plain[8:]}", f"{plain[:-1]}x"),
-        (f"{plain[:5]}-{plain[5:8]}-{plain[8:]}", "00" + plain[1:], "+", f"+{plain}", f"tel:{plain}", f"{plain};ext=1"),
-    )
-    return {f"number {expect.show(value)}": {"number": value} for value in values}
+    telling = (plain[1:], "+02025550123", "+1202555012345678"[:17], "+1", f"{plain[:5]} {plain[5:8]} {plain[8:]}", f"{plain[:-1]}x")
+    eastern = "+1" + plain[2:].translate({ord("0") + digit: 0x0660 + digit for digit in range(10)})
+    hyphened = f"{plain[:5]}-{plain[5:8]}-{plain[8:]}"
+    more = (hyphened, "00" + plain[1:], eastern, "+", f"+{plain}", f"tel:{plain}", f"{plain};ext=1", f"({plain[:5]}){plain[5:]}", "+1.2025550123")
+    return field_cases("number", telling, more)
 
 
 @rule(
@@ -300,9 +316,11 @@ def test_number_that_is_not_e164_is_refused(lab: Lab) -> Cases:
     needs=("did.accepted",),
 )
 @refuses("did")
-def test_number_is_required(lab: Lab) -> Cases:
-    values = {"without number": ABSENT, "number null": None, "number an integer": int(lab.number()[1:]), "number empty": "", "number a list": [lab.number()]}
-    return {label: {"number": values[label]} for label in lab.cases([*values][:3], [*values][3:])}
+def test_number_is_required(lab: Lab) -> list[Case]:
+    return [
+        Case("without number", "number", ABSENT),
+        *field_cases("number", (None, int(lab.number()[1:])), ("", [lab.number()], True, 1.5, {})),
+    ]
 
 
 @rule(
@@ -317,8 +335,8 @@ def test_number_is_required(lab: Lab) -> Cases:
     needs=("did.accepted",),
 )
 @refuses("did")
-def test_country_code_of_another_form_is_refused(lab: Lab) -> Cases:
-    return {f"country_code {expect.show(value)}": {"country_code": value} for value in lab.cases(("us", "USA"), ("U1", "U", "1", "Us"))}
+def test_country_code_of_another_form_is_refused(lab: Lab) -> list[Case]:
+    return field_cases("country_code", ("us", "USA"), ("U1", "U", "1", "Us", "U ", "+1", "840"))
 
 
 @rule(
@@ -332,8 +350,8 @@ def test_country_code_of_another_form_is_refused(lab: Lab) -> Cases:
     needs=("did.accepted",),
 )
 @refuses("did")
-def test_unassigned_country_code_is_refused(lab: Lab) -> Cases:
-    return {'country_code "ZZ"': {"country_code": "ZZ"}}
+def test_unassigned_country_code_is_refused(lab: Lab) -> list[Case]:
+    return field_cases("country_code", ("ZZ",))
 
 
 @rule(
@@ -347,9 +365,11 @@ def test_unassigned_country_code_is_refused(lab: Lab) -> Cases:
     needs=("did.accepted",),
 )
 @refuses("did")
-def test_country_code_is_required(lab: Lab) -> Cases:
-    values = {"without country_code": ABSENT, "country_code null": None, "country_code 1": 1, "country_code empty": "", "country_code a list": ["US"]}
-    return {label: {"country_code": values[label]} for label in lab.cases([*values][:3], [*values][3:])}
+def test_country_code_is_required(lab: Lab) -> list[Case]:
+    return [
+        Case("without country_code", "country_code", ABSENT),
+        *field_cases("country_code", (None, 1), ("", ["US"], True, {})),
+    ]
 
 
 @rule(

@@ -1,0 +1,73 @@
+"""Tables of requests that must be refused, and how they are sent with few requests.
+
+Most servers tell every broken field. So a request that is bad in many fields at once shows, for each field that the refusal
+names by itself, that its value alone is enough. A value that was not named is sent alone. Where a server tells only the first
+broken field, nothing is shown that way: then the telling cases are sent alone, and the others only in the deep profile.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from conformance import expect
+from conformance.client import Answer
+
+ROUNDS: Final = {"create": 14, "update": 12, "did": 9}  # packed requests of a kind, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One change that makes a valid request bad. `telling` cases stand for the others where each costs a request."""
+
+    label: str
+    field: str
+    value: Any
+    telling: bool = True
+
+
+def field_cases(field: str, telling: Iterable[Any], more: Iterable[Any] = ()) -> list[Case]:
+    """Give the cases of one field by their values, labelled with them."""
+    cases = [Case(f"{field} {expect.show(value)}", field, value) for value in telling]
+    return cases + [Case(f"{field} {expect.show(value)}", field, value, telling=False) for value in more]
+
+
+class Refusals:
+    """Sends cases, packed where that shows something. `senders` has, for each kind, what sends a valid request with changes."""
+
+    def __init__(self, *, alone: bool) -> None:
+        self.senders: dict[str, Callable[[Mapping[str, Any]], Answer]] = {}
+        self.all_cases: Callable[[str], list[Case]] = lambda _kind: []  # what the run is going to ask for; set by who knows
+        self._alone = alone  # send every case alone
+        self._packed: dict[str, bool] = {}  # kinds that were tried packed, and whether that shows anything
+        self._tried: set[tuple[str, str]] = set()
+        self._shown: dict[tuple[str, str], Answer] = {}
+
+    def answers(self, kind: str, cases: Iterable[Case]) -> Iterable[tuple[Case, Answer]]:
+        """Give the answer that shows what became of each case, sending what has not been sent yet."""
+        if kind not in self._packed:
+            self._packed[kind] = not self._alone and self._pack(kind)
+        for case in cases:
+            shown = self._shown.get((kind, case.label))
+            if shown is not None:
+                yield case, shown
+            elif case.telling or self._alone or (kind, case.label) in self._tried and self._packed[kind]:
+                yield case, self.senders[kind]({case.field: case.value})
+
+    def _pack(self, kind: str) -> bool:
+        """Send the cases of a kind, one of each field in each request; tell whether the refusals name their fields."""
+        waiting = sorted(self.all_cases(kind), key=lambda case: not case.telling)
+        for _ in range(ROUNDS[kind]):
+            together: dict[str, Case] = {}
+            for case in waiting:
+                together.setdefault(case.field, case)
+            waiting = [case for case in waiting if together[case.field] is not case]
+            if len(together) < 2:
+                break
+            answer = self.senders[kind]({case.field: case.value for case in together.values()})
+            answer.tags |= {"packed"}
+            self._tried.update((kind, case.label) for case in together.values())
+            named = expect.named_fields(answer) & together.keys() if answer.is_refusal else set()
+            if len(named) < 2:
+                return False
+            self._shown.update({(kind, together[field].label): answer for field in named})
+        return True
