@@ -17,18 +17,21 @@ ROUNDS: Final = {"create": 14, "update": 12, "did": 9}  # packed requests of a k
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One change that makes a valid request bad. `telling` cases stand for the others where each costs a request."""
+    """One change that makes a valid request bad.
+
+    Cases of rank 0 are telling: they stand for the others where each costs a request. Others follow in the order of rank.
+    """
 
     label: str
     field: str
     value: Any
-    telling: bool = True
+    rank: int = 0
 
 
-def field_cases(field: str, telling: Iterable[Any], more: Iterable[Any] = ()) -> list[Case]:
+def field_cases(field: str, telling: Iterable[Any], more: Iterable[Any] = (), rest: Iterable[Any] = ()) -> list[Case]:
     """Give the cases of one field by their values, labelled with them."""
-    cases = [Case(f"{field} {expect.show(value)}", field, value) for value in telling]
-    return cases + [Case(f"{field} {expect.show(value)}", field, value, telling=False) for value in more]
+    ranked = ((rank, value) for rank, values in enumerate((telling, more, rest)) for value in values)
+    return [Case(f"{field} {expect.show(value)}", field, value, rank) for rank, value in ranked]
 
 
 class Refusals:
@@ -50,12 +53,12 @@ class Refusals:
             shown = self._shown.get((kind, case.label))
             if shown is not None:
                 yield case, shown
-            elif case.telling or self._alone or (kind, case.label) in self._tried and self._packed[kind]:
+            elif case.rank == 0 or self._alone or (kind, case.label) in self._tried and self._packed[kind]:
                 yield case, self.senders[kind]({case.field: case.value})
 
     def _pack(self, kind: str) -> bool:
         """Send the cases of a kind, one of each field in each request; tell whether the refusals name their fields."""
-        waiting = sorted(self.all_cases(kind), key=lambda case: not case.telling)
+        waiting = sorted(self.all_cases(kind), key=lambda case: case.rank)
         for _ in range(ROUNDS[kind]):
             together: dict[str, Case] = {}
             for case in waiting:

@@ -95,9 +95,9 @@ def knock(lab: Lab) -> None:
         raise NoTarget("the token was refused (401)")
     if answer.status in {402, 403}:
         raise NoTarget(f"the token's environment may not use SIP trunks ({answer.status})")
-    if not isinstance(answer.json, dict) and answer.status < 500:
+    if answer.json is None and answer.status < 500:
         kind = (answer.header("content-type") or "no media type").split(";")[0]
-        raise NoTarget(f"there is no SIP trunk API: GET /sip-trunks answered {answer.status} with {kind} and no JSON object")
+        raise NoTarget(f"there is no SIP trunk API: GET /sip-trunks answered {answer.status} with {kind} and no JSON")
     if answer.status == 404:
         raise NoTarget("there is no SIP trunk API: GET /sip-trunks answered 404 (BASE_URL ends in /api/v1)")
     if answer.status in {502, 503, 504} and not isinstance(answer.json, dict):

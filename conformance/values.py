@@ -42,7 +42,7 @@ def wrong_types(canaries: Canaries, field: str) -> list[Case]:
     }
     # Who lets a number or a list pass hardly stops there.
     telling = {"a number", "a list", "an object"} if secret else {"a number", "a list" if field < "n" else "an object"}
-    return [Case(f"{field} that is {kind}", field, value, kind in telling) for kind, value in values.items()]
+    return [Case(f"{field} that is {kind}", field, value, 0 if kind in telling else 2) for kind, value in values.items()]
 
 
 def ports_out_of_range(*, update: bool = False) -> list[Case]:

@@ -39,7 +39,7 @@ def _did(lab: Lab) -> dict[str, str]:
 def test_missing_content_type_is_refused(lab: Lab) -> None:
     create = lab.create(lab.body(), content_type=None, tags=("negative", "media-type"))
     lab.refuse(create, "create", "POST /sip-trunks without Content-Type", expected="4xx")
-    update = lab.update(lab.main, {"name": lab.name()}, content_type=None, tags=("negative", "media-type"))
+    update = lab.update(lab.main, {"name": lab.name(), "provider_name": "refused"}, content_type=None, tags=("negative", "media-type"))
     lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id} without Content-Type", expected="4xx", cleanup=False)
     did = lab.add_did(lab.main, _did(lab), content_type=None, tags=("negative", "media-type"))
     lab.refuse(did, "did", "POST /sip-trunks/{trunk_id}/dids without Content-Type", expected="4xx", cleanup=False)
@@ -65,8 +65,8 @@ def test_other_media_type_is_refused(lab: Lab) -> None:
         fields = "&".join(f"{name}={value}" for name, value in lab.body(name="trunkcheck+form").items())
         answer = lab.create(fields.encode(), content_type=form, tags=("negative", "no-json"))
         lab.refuse(answer, "create", "POST /sip-trunks, a form", expected="4xx")
-    update = lab.update(lab.main, {"name": lab.name()}, content_type="text/plain", tags=("negative", "media-type"))
-    lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, JSON declared as text/plain", expected="4xx", cleanup=False)
+    update = lab.update(lab.main, {"name": lab.name(), "provider_name": "refused"}, content_type=form, tags=("negative", "media-type"))
+    lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, JSON declared as a form", expected="4xx", cleanup=False)
     if lab.options.profile.includes(Profile.DEEP):
         did = lab.add_did(lab.main, _did(lab), content_type="text/plain", tags=("negative", "media-type"))
         lab.refuse(did, "did", "POST …/dids, JSON declared as text/plain", expected="4xx", cleanup=False)
@@ -155,7 +155,7 @@ def test_malformed_json_is_refused(lab: Lab) -> None:
         raw = documents[label]
         answer = lab.create(raw, tags=("negative", "no-json"))
         lab.refuse(answer, "create", f"POST /sip-trunks, a body {label}", expected="4xx")
-    raw = _raw({"name": lab.name(), "password": lab.canaries.password()})[:-1]
+    raw = _raw({"provider_name": "refused", "password": lab.canaries.password()})[:-1]
     update = lab.update(lab.main, raw, tags=("negative", "no-json"))
     lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, a body cut short", expected="4xx", cleanup=False)
     if lab.options.profile.includes(Profile.DEEP):

@@ -298,10 +298,11 @@ def test_deleted_number_can_be_used_again(lab: Lab, numbers: Numbers) -> None:
 @refuses("did")
 def test_number_that_is_not_e164_is_refused(lab: Lab) -> list[Case]:
     plain = lab.number()
-    telling = (plain[1:], "+02025550123", "+1202555012345678"[:17], "+1", f"{plain[:5]} {plain[5:8]} {plain[8:]}", f"{plain[:-1]}x")
     eastern = "+1" + plain[2:].translate({ord("0") + digit: 0x0660 + digit for digit in range(10)})
+    spaced = f"{plain[:5]} {plain[5:8]} {plain[8:]}"
+    telling = (plain[1:], "+02025550123", "+1202555012345678"[:17], "+1", spaced, f"{plain[:-1]}x", eastern)
     hyphened = f"{plain[:5]}-{plain[5:8]}-{plain[8:]}"
-    more = (hyphened, "00" + plain[1:], eastern, "+", f"+{plain}", f"tel:{plain}", f"{plain};ext=1", f"({plain[:5]}){plain[5:]}", "+1.2025550123")
+    more = (hyphened, "00" + plain[1:], "+", f"+{plain}", f"tel:{plain}", f"{plain};ext=1", f"({plain[:5]}){plain[5:]}", "+1.2025550123")
     return field_cases("number", telling, more)
 
 
