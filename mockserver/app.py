@@ -7,23 +7,26 @@ changes only in the handler, after every check; any stop may raise a `Refusal`, 
 place that turns it, and whatever else goes wrong, into the error envelope.
 """
 
+import asyncio
 import functools
 import itertools
 import logging
 import os
 import time
 import warnings
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 import openapi
-from mockserver import bodies, docs
+from mockserver import bodies, docs, events, exchanges, misfortunes
 from mockserver.access_log import Entry
-from mockserver.carrier import Carrier, simulated
+from mockserver.carrier import Carrier, Carriers, simulated
 from mockserver.clock import Ids
+from mockserver.control import Control
+from mockserver.control_api import PREFIX, ControlApi, Done
 from mockserver.environments import Environment, Environments
 from mockserver.errors import (
     BadRequest,
@@ -33,9 +36,13 @@ from mockserver.errors import (
     NotFound,
     RateLimited,
     Refusal,
+    Unauthenticated,
 )
+from mockserver.exchanges import Exchange, Send
+from mockserver.faults import Faults, Preference, Replies, preference
 from mockserver.handlers import Handlers
-from mockserver.limits import Headers, RateLimits
+from mockserver.journal import Redaction
+from mockserver.limits import RateLimits
 from mockserver.redaction import Seal
 from mockserver.requests import (
     REFUSAL,
@@ -43,11 +50,12 @@ from mockserver.requests import (
     ClientGone,
     Receive,
     Scope,
+    bearer_token,
     check_media_type,
     read_body,
     single_headers,
 )
-from mockserver.routing import ContractAPI, Routes
+from mockserver.routing import ContractAPI, Operation, Routes
 from mockserver.store import MemoryStore, Store
 
 with warnings.catch_warnings():
@@ -56,9 +64,8 @@ with warnings.catch_warnings():
     from connexion.middleware.abstract import RoutedMiddleware
     from connexion.resolver import Resolver
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 MAX_BODY = 65536  # bytes
+CONTROL_BODY = 8  # how many times as large a body of the controls may be
 JSON = (b"content-type", b"application/json")
 
 log = logging.getLogger("trunkmock")
@@ -76,28 +83,46 @@ class Settings:
     new_id: Callable[[str], str] = field(default_factory=Ids)
     max_body: int = MAX_BODY
     access_log: Callable[[Entry], None] | None = None
+    control: Control | None = None
+    honours_prefer: bool = True
+
+
+def steered(control: Control, **more: Any) -> Settings:
+    """Give the settings of an app that `control` steers."""
+    return Settings(
+        environments=control.environments,
+        store=control.store,
+        seal=control.seal,
+        clock=control.clock,
+        new_id=control.ids,
+        control=control,
+        **more,
+    )
 
 
 def create_app(settings: Settings, contract: dict[str, Any] | None = None) -> AsyncApp:
     """Give the Connexion app, an ASGI application that answers at `/api/v1`, `/docs` and `/openapi.{json,yaml}`.
 
+    With a `Control` in the settings it answers at `/_mock` as well.
+
     `contract` is what `openapi.load` gives, for a caller that has it already.
     """
+    contract = contract or openapi.load()
     handlers = Handlers(
         settings.store,
-        lambda _, domain, checks: settings.carrier(domain, checks),
+        settings.control.carriers if settings.control else Carriers(settings.carrier),
         functools.partial(stamp, settings.clock),
         settings.new_id,
     )
     app = AsyncApp(
         "mockserver",
-        middlewares=[functools.partial(Operations, settings=settings)],
+        middlewares=[functools.partial(Operations, settings=settings, contract=contract)],
         resolver=Resolver(functools.partial(getattr, handlers)),
         security_map={"bearer": functools.partial(BearerTokens, settings.environments)},
         validator_map={"body": {"application/json": functools.partial(bodies.JsonBody, seal=settings.seal)}},
     )
     # From the parsed contract, not its path: Connexion renders a file as a template.
-    app.add_api(contract or openapi.load())
+    app.add_api(contract)
     return app
 
 
@@ -111,33 +136,26 @@ def _stamp(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-@dataclass(slots=True)
-class Exchange:
-    """One request on its way: what its answer's headers and its log line need."""
-
-    scope: Scope
-    receive: Receive
-    send: Send
-    request_id: str
-    environment: Environment | None = None
-    limit_headers: Headers | None = None
-    status: int = 0
-
-
 class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
     """Takes each request through all its stops, and answers it."""
 
     api_cls = ContractAPI
 
-    def __init__(self, app: Any, settings: Settings) -> None:
+    def __init__(self, app: Any, settings: Settings, contract: dict[str, Any]) -> None:
         super().__init__(app)
         self._limits = RateLimits(settings.store, settings.clock)
         self._access_log = settings.access_log
         self._max_body = settings.max_body
-        self._routes = Routes([])
+        self._routes: Routes[Operation] = Routes([])
         self._base_path = ""
         self._numbers = itertools.count(1)
         self._run = os.urandom(4).hex()
+        self._contract = contract
+        self._control = settings.control
+        self._faults = settings.control.faults if settings.control else Faults()
+        self._honours_prefer = settings.honours_prefer
+        self._replies = Replies(contract)
+        self._redaction = Redaction(["/api/v1", *contract["paths"]])
 
     def add_api(self, specification: Any, **kwargs: Any) -> ContractAPI:
         """Take up the contract's operations."""
@@ -150,7 +168,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         """Answer one request, whatever becomes of it."""
         if scope["type"] != "http":
             return  # no lifespan events are needed, and no web sockets spoken
-        started = time.perf_counter() if self._access_log else 0.0
+        started = time.perf_counter()
         exchange = Exchange(scope, receive, send, f"{self._run}-{next(self._numbers)}")
         try:
             await self._answer(exchange)
@@ -162,19 +180,24 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             log.exception("request %s failed", exchange.request_id)
             if not exchange.status:
                 await self._refuse(exchange, InternalError())
+        if self._control and exchange.is_of_the_api:
+            journal = self._control.journal
+            journal.keep(exchanges.entry(exchange, next(journal.numbers), started, self._redaction))
         if self._access_log:
-            self._access_log(_entry(exchange, started))
+            self._access_log(_line(exchange, started))
 
     async def _answer(self, exchange: Exchange) -> None:
         scope = exchange.scope
         if REFUSAL in scope:
             raise scope[REFUSAL]
-        path = _raw_path(scope)
+        path = exchanges.raw_path(scope)
         if not path.startswith(self._base_path):
+            exchange.is_of_the_api = False
             await self._show(exchange, path)
             return
         arguments: list[Any]
         operation, arguments = self._routes.find(scope["method"], path)
+        exchange.operation = operation
         headers = single_headers(scope["headers"])
         if b"host" not in headers and scope["http_version"] == "1.1":
             raise BadRequest  # RFC 9112, section 3.2
@@ -184,50 +207,122 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             raise FeatureNotAvailable
         if operation.body is not None:
             check_media_type(headers, operation.media_types)
-            raw = await read_body(scope, exchange.receive, headers, self._max_body)
-            arguments = [operation.body.fields(raw), *arguments]
+            exchange.raw = await read_body(scope, exchange.receive, headers, self._max_body)
+        if environment.name in self._faults and await self._meet_fault(exchange, operation, environment):
+            return
+        if b"prefer" in headers and self._honours_prefer and await self._heed_preference(exchange, operation):
+            return
+        if operation.body is not None:
+            arguments = [operation.body.fields(exchange.raw), *arguments]
         answer = await operation.handler(environment, *arguments)
         location = [(b"location", (self._base_path + answer.location).encode())] if answer.location else []
         await self._send(exchange, answer.status, orjson.dumps(answer.members), JSON, *location)
 
+    async def _meet_fault(self, exchange: Exchange, operation: Operation, environment: Environment) -> bool:
+        """Let the request meet its fault, if there is one; tell whether it is answered with that."""
+        fields = operation.body.shown(exchange.raw)[0] if operation.body else None
+        active = self._faults.meet(environment.name, operation.operation_id, fields)
+        if active is None:
+            return False
+        fault = exchange.fault = active.fault
+        exchange.misfortune = fault.shown()
+        await asyncio.sleep(active.delay_seconds())
+        if fault.revoke_token and self._control:
+            self._control.environments.revoke(environment.name)
+            raise Unauthenticated
+        if fault.is_in_place_of_the_answer:
+            await self._send(exchange, 0, b"")
+        return fault.is_in_place_of_the_answer
+
+    async def _heed_preference(self, exchange: Exchange, operation: Operation) -> bool:
+        """Do what the request prefers, if that can be; tell whether it is answered with that."""
+        asked = preference(value for name, value in exchange.scope["headers"] if name == b"prefer")
+        reply = self._replies.documented(operation.operation_id, asked.code) if asked.code else None
+        exchange.applied = Preference(asked.code if reply else None, asked.wait).applied()
+        if exchange.applied:
+            exchange.misfortune = {"prefer": exchange.applied.decode()}
+        await asyncio.sleep(asked.wait or 0)
+        if reply is not None:
+            exchange.is_faked = True
+            await self._send(exchange, reply.status, reply.payload, JSON, *reply.headers)
+        return reply is not None
+
     async def _show(self, exchange: Exchange, path: str) -> None:
+        is_control = path == PREFIX or path.startswith(f"{PREFIX}/")
+        if is_control and self._control is None:
+            raise NotFound
         page = docs.find(path)
         if page is None:
+            if is_control:
+                await self._steer(exchange, path)
+                return
             raise NotFound
         if exchange.scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(b"GET, HEAD")
         await self._send(exchange, 200, page.content, (b"content-type", page.media_type), *page.headers)
 
+    async def _steer(self, exchange: Exchange, path: str) -> None:
+        scope, headers = exchange.scope, single_headers(exchange.scope["headers"])
+        read = functools.partial(read_body, scope, exchange.receive, headers, self._max_body * CONTROL_BODY)
+        done = await self.control_api.answer(scope["method"], path, scope.get("query_string", b""), headers, read)
+        if isinstance(done, Done):
+            await self._send(exchange, done.status, orjson.dumps(done.members), JSON)
+        elif self._control:
+            own = [*self._limits.unlimited(), (b"x-request-id", exchange.request_id.encode())]
+            await events.stream(exchange, own, self._control.journal, done.environment, self.control_api.shown)
+
+    @functools.cached_property
+    def control_api(self) -> ControlApi:
+        """The controls; their description is read when they are first used."""
+        if self._control is None:
+            raise NotFound
+        return ControlApi(self._control, self._contract)
+
     async def _refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        exchange.refusal = refusal
         if isinstance(refusal, RateLimited) and exchange.environment:
             exchange.limit_headers = self._limits.used_up(exchange.environment)
+        if isinstance(refusal, Unauthenticated) and self._control and exchange.environment is None:
+            token = bearer_token(dict(exchange.scope["headers"]).get(b"authorization"))
+            exchange.environment = self._control.environments.find_revoked(token) if token else None
         await self._send(exchange, refusal.status, refusal.payload(), JSON, *refusal.headers)
 
     async def _send(self, exchange: Exchange, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+        fault = exchange.fault
+        if fault is not None:
+            if fault.status is not None and exchange.operation:
+                reply = self._replies.of_fault(fault, exchange.operation.operation_id)
+                status, body, headers = reply.status, reply.payload, (JSON, *reply.headers)
+                exchange.is_faked = True
+            exchange.answer = body
+            if fault.transfer == "malformed":
+                body = misfortunes.malformed(body)
+        else:
+            exchange.answer = body
         exchange.status = status
-        all_headers = [
+        all_headers = exchange.headers = [
             *headers,
             (b"content-length", b"%d" % len(body)),
             *(exchange.limit_headers or self._limits.unlimited()),
             (b"x-request-id", exchange.request_id.encode()),
         ]
-        await exchange.send({"type": "http.response.start", "status": status, "headers": all_headers})
+        if exchange.applied:
+            all_headers.append((b"preference-applied", exchange.applied))
+        start = {"type": "http.response.start", "status": status, "headers": all_headers}
+        if fault is not None:
+            await misfortunes.send(exchange, fault, start, body)
+            return
+        await exchange.send(start)
         await exchange.send({"type": "http.response.body", "body": body})
 
 
-def _entry(exchange: Exchange, started: float) -> Entry:
+def _line(exchange: Exchange, started: float) -> Entry:
     return Entry(
         time.time(),
         exchange.scope["method"],
-        _raw_path(exchange.scope),
+        exchanges.raw_path(exchange.scope),
         exchange.status,
         (time.perf_counter() - started) * 1000,
         exchange.environment.name if exchange.environment else None,
         exchange.request_id,
     )
-
-
-def _raw_path(scope: Scope) -> str:
-    """Give the path as it was sent, still percent-encoded."""
-    raw: bytes | None = scope.get("raw_path")
-    return str(scope["path"]) if raw is None else raw.decode("ascii", "replace")

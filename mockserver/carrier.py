@@ -2,11 +2,12 @@
 
 A domain with a label that contains `auth-fail`, `timeout`, `unreachable` or `tls-error` always fails with that error; a
 label `flaky-N` fails the first N checks of a trunk and then succeeds; every other domain is healthy. Letter case does
-not matter. The first two messages are the documented ones.
+not matter. The first two messages are the documented ones. A test may say otherwise, see `Carriers`.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from zlib import crc32
 
 from mockserver.trunks import Finding
@@ -21,6 +22,9 @@ ERRORS = {
     "unreachable": "Host unreachable",
     "tls-error": "TLS handshake failed",
 }
+UNAVAILABLE = "Service unavailable (503)"
+HEALTHY = "healthy"
+EVERY_DOMAIN = ""
 
 _FLAKY = re.compile(r"(?:^|\.)flaky-([0-9]{1,6})(?:\.|$)")
 
@@ -28,10 +32,46 @@ _FLAKY = re.compile(r"(?:^|\.)flaky-([0-9]{1,6})(?:\.|$)")
 def simulated(domain: str, checks: int) -> Finding:
     """Give what check number `checks` (from 0) of a trunk with this domain finds; the same each time it is asked."""
     domain = domain.lower()
-    error = next((error for label, error in ERRORS.items() if label in domain), None)
-    if error == ERRORS["timeout"]:
-        return Finding(TIMED_OUT_MS, error)
+    answer = next((label for label in ERRORS if label in domain), HEALTHY)
     flaky = _FLAKY.search(domain)
-    if error is None and flaky and checks < int(flaky[1]):
-        error = "Service unavailable (503)"
-    return Finding(20 + crc32(domain.encode()) % 60, error)
+    if answer == HEALTHY and flaky and checks < int(flaky[1]):
+        answer = "unavailable"
+    return _finding(domain, answer)
+
+
+def _finding(domain: str, answer: str) -> Finding:
+    if answer == "timeout":
+        return Finding(TIMED_OUT_MS, ERRORS[answer])
+    return Finding(20 + crc32(domain.encode()) % 60, UNAVAILABLE if answer == "unavailable" else ERRORS.get(answer))
+
+
+@dataclass(slots=True)
+class _Answers:
+    answers: Sequence[str]
+    given: int = 0
+
+    def next(self) -> str:
+        self.given += 1
+        return self.answers[(self.given - 1) % len(self.answers)]
+
+
+class Carriers:
+    """The carrier as each environment sees it: the usual one, except for domains with answers of their own."""
+
+    def __init__(self, usual: Carrier = simulated) -> None:
+        self._usual = usual
+        self._answers: dict[str, dict[str, _Answers]] = {}
+
+    def __call__(self, environment: str, domain: str, checks: int) -> Finding:
+        """Give what a check finds."""
+        own = self._answers.get(environment, {})
+        answers = own.get(domain.lower()) or own.get(EVERY_DOMAIN)
+        return _finding(domain.lower(), answers.next()) if answers else self._usual(domain, checks)
+
+    def set(self, environment: str, domain: str, answers: Sequence[str]) -> None:
+        """Let the checks of a domain find these (`healthy`, `unavailable` or a label of `ERRORS`), over and over."""
+        self._answers.setdefault(environment, {})[domain.lower()] = _Answers(answers)
+
+    def reset(self, environment: str) -> None:
+        """Let the domains of the environment decide again."""
+        self._answers.pop(environment, None)

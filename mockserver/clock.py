@@ -29,6 +29,15 @@ class Clock:
         """Tell whether it stands still."""
         return self._frozen is not None
 
+    @property
+    def setting(self) -> tuple[float, float | None]:
+        """How it is set, to be set like that again: how far from the real time, and where it stands still."""
+        return self._offset, self._frozen
+
+    @setting.setter
+    def setting(self, setting: tuple[float, float | None]) -> None:
+        self._offset, self._frozen = setting
+
     def set(self, seconds: float, *, frozen: bool) -> None:
         """Set it; BadTime."""
         if not EARLIEST <= seconds <= LATEST:

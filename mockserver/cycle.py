@@ -1,11 +1,14 @@
 """One request and its answer on a connection: ASGI's `receive` and `send`, for `edge`.
 
-uvicorn's own class does the same for any app. This one knows that the app behind it sends a whole answer at once, with
-header fields that the server itself has made, and so need not examine and frame each.
+uvicorn's own class does the same for any app. This one knows that the app behind it sends header fields that the server
+itself has made, with the length of the body unless the end of the connection is its end, and so need not examine and
+frame each answer.
 """
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -14,6 +17,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
 
 from mockserver.lingering import LingeringTransport
+from mockserver.misfortunes import RESET
 
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
@@ -48,6 +52,7 @@ class Cycle:
         "pieces",
         "response_complete",
         "scope",
+        "taken",
         "waiting",
         "waiting_for_100_continue",
     )
@@ -63,6 +68,7 @@ class Cycle:
         self.message_event = asyncio.Event()
         self.pieces: list[bytes] = []  # of the body, that the app has not taken yet
         self.waiting = 0  # bytes in them
+        self.taken = False  # the app has the whole body
         self.more_body = True
         self.disconnected = False
         self.response_complete = False
@@ -85,26 +91,44 @@ class Cycle:
             self._connection.flow.resume_reading()
             await self.message_event.wait()
             self.message_event.clear()
+        while self.taken and not self.disconnected and not self.response_complete:
+            self.message_event.clear()
+            await self.message_event.wait()
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         body = b"".join(self.pieces)
         self.pieces.clear()
         self.waiting = 0
+        self.taken = not self.more_body
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Message) -> None:
-        """Send an answer, in the two messages that ASGI has for it."""
+        """Send an answer, as a rule in two messages; or reset the connection, see `misfortunes`."""
         if self.disconnected:
             return
         if message["type"] == "http.response.start":
             self._head = self._head_of(message["status"], message["headers"])
             return
+        if message["type"] == RESET:
+            self._reset()
+            return
         body = b"" if self.scope["method"] == "HEAD" else message["body"]
         self._connection.transport.write(self._head + body)
+        if message.get("more_body"):
+            self._head = b""
+            await self._connection.flow.drain()
+            return
         self.response_complete = True
         if not self.keep_alive:
             self._connection.transport.close()
         self._connection.on_response_complete()
+
+    def _reset(self) -> None:
+        """End the connection so that the client's operating system calls it reset (SO_LINGER with no time)."""
+        sock = self._connection.transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._connection.transport.abort()
 
     def _head_of(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
         lines = [STATUS_LINES[status]]

@@ -49,6 +49,10 @@ class Page:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+CONTROLS = "/_mock"
+"""Where the pages of the mock's controls are, beside those of the API."""
+
+
 @functools.cache  # only what exists is found, so the cache cannot grow without end; see `find`
 def _page(path: str) -> Page:
     match path:
@@ -56,6 +60,10 @@ def _page(path: str) -> Page:
             return Page(b"application/json", orjson.dumps(openapi.load(), option=orjson.OPT_INDENT_2))
         case "/openapi.yaml":
             return Page(b"application/yaml", openapi.PATH.read_bytes())  # RFC 9512
+        case "/_mock/openapi.json":
+            return Page(b"application/json", orjson.dumps(openapi.load_control(), option=orjson.OPT_INDENT_2))
+        case "/_mock/openapi.yaml":
+            return Page(b"application/yaml", _control_yaml())
         case "/docs":
             return Page(b"text/html; charset=utf-8", _INDEX, ((b"content-security-policy", _POLICY),))
         case "/docs/start.js":
@@ -71,8 +79,17 @@ def _asset(path: str) -> Page:
     return Page(_MEDIA_TYPES[name.rpartition(".")[2]], (swagger_ui_path / name).read_bytes())
 
 
+def _control_yaml() -> bytes:
+    import yaml
+
+    return yaml.safe_dump(openapi.load_control(), sort_keys=False, allow_unicode=True, width=120).encode()
+
+
 def find(path: str) -> Page | None:
     """Give the page at a path, or None."""
+    if path in ("/_mock/openapi.json", "/_mock/openapi.yaml"):
+        return _page(path)
+    path = path.removeprefix(CONTROLS)
     if path in ("/openapi.json", "/openapi.yaml", "/docs", "/docs/start.js") or _ASSET.fullmatch(path):
         return _page(path)
     return None

@@ -15,8 +15,9 @@ WHOLE = "body"  # what a broken rule of the whole document is called
 class Document:
     """Checks values against one schema of a description."""
 
-    def __init__(self, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> None:
-        self._schema = _resolved(schema, schemas)
+    def __init__(self, schema: Mapping[str, Any], schemas: Mapping[str, Any], whole: str = WHOLE) -> None:
+        self._whole = whole
+        self._schema = resolved(schema, schemas)
         self._validator = jsonschema_rs.Draft202012Validator(_nested(self._schema))
 
     def check(self, value: Any) -> Any:
@@ -40,10 +41,10 @@ class Document:
                     way = f"{place}.{name}" if place else name
                     errors[way] = [f"{way} is required and must be {says(schema['properties'][name])}"]
         elif error.schema_path[-1] == "additionalProperties":
-            known = ", ".join(schema["properties"])
-            errors[place or WHOLE] = [f"{place or WHOLE} must have no other members than {known}"]
+            known = f"no other members than {', '.join(schema['properties'])}" if schema["properties"] else "no members"
+            errors[place or self._whole] = [f"{place or self._whole} must have {known}"]
         else:
-            errors.setdefault(place or WHOLE, [f"{place or WHOLE} must be {says(schema)}"])
+            errors.setdefault(place or self._whole, [f"{place or self._whole} must be {says(schema)}"])
 
 
 def says(schema: Mapping[str, Any]) -> str:
@@ -71,15 +72,15 @@ def _property(schema: Mapping[str, Any], name: str) -> Any:
     return schema.get("properties", {}).get(name) or (other if isinstance(other, dict) else {})
 
 
-def _resolved(schema: Any, schemas: Mapping[str, Any]) -> Any:
+def resolved(schema: Any, schemas: Mapping[str, Any]) -> Any:
     """Put what a `$ref` names in its place."""
     if isinstance(schema, list):
-        return [_resolved(item, schemas) for item in schema]
+        return [resolved(item, schemas) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if isinstance(schema.get("$ref"), str):
-        return _resolved(schemas[schema["$ref"].rpartition("/")[2]], schemas)
-    return flat({key: _resolved(value, schemas) for key, value in schema.items()})
+        return resolved(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    return flat({key: resolved(value, schemas) for key, value in schema.items()})
 
 
 def _nested(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 holds the names of contract fields and the contract's own words about them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
@@ -56,6 +56,19 @@ class FeatureNotAvailable(Refusal):
     message = "The plan of this environment does not include custom SIP trunks."
 
 
+class ControlTokenRequired(Refusal):
+    """No control token, or not the right one."""
+
+    status, code, message = 401, "CONTROL_TOKEN_REQUIRED", "The mock's control token is required."
+    headers = ((b"www-authenticate", b"Bearer"),)
+
+
+class FromAnotherSite(Refusal):
+    """A page of another site, or under another name, tried to use the mock's controls."""
+
+    status, code, message = 403, "FROM_ANOTHER_SITE", "The mock's controls answer no page of another site."
+
+
 class NotFound(Refusal):
     """Nothing answers at this path."""
 
@@ -72,6 +85,12 @@ class DidNotFound(Refusal):
     """No such DID on the trunk."""
 
     status, code, message = 404, "DID_NOT_FOUND", "The SIP trunk has no such DID."
+
+
+class EnvironmentNotFound(Refusal):
+    """The mock has no environment of this name."""
+
+    status, code, message = 404, "ENVIRONMENT_NOT_FOUND", "There is no environment of this name."
 
 
 class MethodNotAllowed(Refusal):
@@ -108,6 +127,28 @@ class DidInUse(Refusal):
     """A DID that an active agent uses cannot be deleted."""
 
     status, code, message = 409, "DID_IN_USE", "The DID is assigned to an active agent."
+
+
+class EnvironmentAlreadyExists(Refusal):
+    """The mock has an environment of this name."""
+
+    status, code, message = 409, "ENVIRONMENT_ALREADY_EXISTS", "There is an environment of this name already."
+
+
+class ExpectationMissed(Refusal):
+    """The journal is not what was expected. Takes one sentence for each expectation, and what there is to tell."""
+
+    status, code, message = 409, "EXPECTATION_MISSED", "The requests are not what was expected."
+
+    def __init__(self, sentences: Sequence[str], data: Any) -> None:
+        super().__init__()
+        self.sentences = sentences
+        self.data = data
+
+    def payload(self) -> bytes:
+        """Give the envelope as JSON, with `data`."""
+        message = "; ".join(self.sentences)
+        return orjson.dumps({"success": False, "message": message, "code": self.code, "data": self.data})
 
 
 class PayloadTooLarge(Refusal):

@@ -46,11 +46,11 @@ class Handlers:
     async def list_sip_trunks(self, environment: Environment) -> Answer:
         """Give all trunks of the environment."""
         found = await self._store.trunks(environment.name)
-        return Answer(200, {"success": True, "data": [_full(trunk) for trunk in found]})
+        return Answer(200, {"success": True, "data": [full(trunk) for trunk in found]})
 
     async def get_sip_trunk(self, environment: Environment, trunk_id: str) -> Answer:
         """Give one trunk."""
-        return Answer(200, {"success": True, "data": _full(await self._store.trunk(environment.name, trunk_id))})
+        return Answer(200, {"success": True, "data": full(await self._store.trunk(environment.name, trunk_id))})
 
     async def update_sip_trunk(self, environment: Environment, fields: Mapping[str, Any], trunk_id: str) -> Answer:
         """Change the fields that were sent, all or none."""
@@ -58,7 +58,7 @@ class Handlers:
         trunk = await self._store.change_trunk(
             environment.name, trunk_id, lambda trunk: trunks.update(trunk, fields, now)
         )
-        return Answer(200, {"success": True, "data": _full(trunk)})
+        return Answer(200, {"success": True, "data": full(trunk)})
 
     async def delete_sip_trunk(self, environment: Environment, trunk_id: str) -> Answer:
         """Remove a trunk that has no DIDs."""
@@ -132,7 +132,7 @@ def _summary(trunk: Trunk) -> dict[str, Any]:
     }
 
 
-def _full(trunk: Trunk) -> dict[str, Any]:
+def full(trunk: Trunk) -> dict[str, Any]:
     """Give all that is told of a trunk. Members are picked one by one, so that a secret cannot slip in."""
     return {
         **_summary(trunk),

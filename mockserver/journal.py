@@ -30,7 +30,7 @@ SHOWN = frozenset(
 )
 # Codes that say that the request itself was no good.
 BROKEN = frozenset(
-    [
+    (
         "BAD_REQUEST",
         "HEADERS_TOO_LARGE",
         "INVALID_JSON",
@@ -40,7 +40,7 @@ BROKEN = frozenset(
         "REQUEST_TIMEOUT",
         "UNSUPPORTED_MEDIA_TYPE",
         "VALIDATION_ERROR",
-    ]
+    )
 )
 
 _TOKEN_IN_ANSWER = re.compile(rb"talq[^\s\"]*")
@@ -53,7 +53,8 @@ class Entry:
     """A request and its answer, secrets already replaced. Nobody changes one that is kept.
 
     `fields` is what was sent as JSON object, None if there was none; `status` is 0 if the client got no answer;
-    `errors` and `code` are those of a refusal; `misfortune` is the fault or preference that it met.
+    `errors` and `code` are those of a refusal; `misfortune` is the fault or preference that it met, and
+    `is_faked` says that the answer is made up.
     """
 
     number: int
@@ -73,11 +74,12 @@ class Entry:
     code: str | None = None
     errors: Mapping[str, list[str]] = field(default_factory=dict)
     misfortune: Mapping[str, Any] | None = None
+    is_faked: bool = False
 
     @property
     def is_broken(self) -> bool:
         """Tell whether the request itself broke the contract."""
-        return self.code in BROKEN and self.misfortune is None
+        return self.code in BROKEN and not self.is_faked
 
     @property
     def answer_json(self) -> Any:

@@ -43,11 +43,17 @@ class BearerTokens:
 
     def environment(self, authorization: bytes | None) -> Environment:
         """Give the environment; Unauthenticated for any other scheme, form, prefix or token."""
-        credentials = _CREDENTIALS.fullmatch(authorization) if authorization else None
-        environment = self._environments.find(credentials[1]) if credentials else None
+        token = bearer_token(authorization)
+        environment = self._environments.find(token) if token else None
         if environment is None:
             raise Unauthenticated
         return environment
+
+
+def bearer_token(authorization: bytes | None) -> bytes | None:
+    """Give the token in an Authorization header, None if it has none or one that cannot be an environment's."""
+    credentials = _CREDENTIALS.fullmatch(authorization) if authorization else None
+    return credentials[1] if credentials else None
 
 
 def single_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

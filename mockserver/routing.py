@@ -4,7 +4,7 @@ import re
 import warnings
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import unquote
 
 from mockserver.bodies import JsonBody
@@ -60,12 +60,27 @@ class ContractAPI(RoutedAPI[Operation]):  # type: ignore[misc]
         )
 
 
-class Routes:
+class Routed(Protocol):
+    """What has a method and a path."""
+
+    @property
+    def method(self) -> str:
+        """In capitals."""
+
+    @property
+    def path(self) -> str:
+        """From the root, with templates."""
+
+
+Found = TypeVar("Found", bound=Routed)
+
+
+class Routes(Generic[Found]):
     """Finds the operation of a method and path. Plain paths are looked up, templated ones matched one by one."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        self._plain: dict[str, dict[str, Operation]] = {}
-        templated: dict[str, dict[str, Operation]] = {}
+    def __init__(self, operations: Iterable[Found]) -> None:
+        self._plain: dict[str, dict[str, Found]] = {}
+        templated: dict[str, dict[str, Found]] = {}
         for operation in operations:
             table = templated if "{" in operation.path else self._plain
             methods = table.setdefault(operation.path, {})
@@ -76,7 +91,7 @@ class Routes:
             (re.compile(re.sub(r"\{[^}]*\}", "([^/]+)", path)), methods) for path, methods in templated.items()
         ]
 
-    def find(self, method: str, path: str) -> tuple[Operation, list[Any]]:
+    def find(self, method: str, path: str) -> tuple[Found, list[Any]]:
         """Give the operation and the path's parameters, decoded; NotFound, or MethodNotAllowed with what is allowed.
 
         The path is the one that was sent, still percent-encoded: an encoded slash is no separator.
@@ -90,7 +105,7 @@ class Routes:
             raise MethodNotAllowed(", ".join(methods).encode())
         return operation, parameters
 
-    def _match(self, path: str) -> tuple[dict[str, Operation], list[str]]:
+    def _match(self, path: str) -> tuple[dict[str, Found], list[str]]:
         for pattern, methods in self._patterns:
             if match := pattern.fullmatch(path):
                 return methods, [unquote(text) if "%" in text else text for text in match.groups()]

@@ -1,0 +1,266 @@
+"""What a test may do to the mock itself: the state of environments, their faults and scenarios, the journal, the clock.
+
+No HTTP: `control_api` and `running` are its two faces. Whatever is wrong is raised as a `Refusal`.
+"""
+
+import hmac
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from mockserver import trunks
+from mockserver.bodies import JsonBody
+from mockserver.carrier import Carriers
+from mockserver.clock import BadTime, Clock, Ids, parse_time
+from mockserver.documents import resolved
+from mockserver.e164 import international
+from mockserver.environments import PLANS, TOKEN_PREFIX, Environment, Environments
+from mockserver.errors import EnvironmentAlreadyExists, EnvironmentNotFound, ValidationFailed
+from mockserver.faults import Fault, Faults
+from mockserver.handlers import full
+from mockserver.journal import Journal, Selection
+from mockserver.redaction import Seal
+from mockserver.scenarios import BadScenario, Scenario, Scenarios
+from mockserver.store import MemoryStore, Store
+from mockserver.trunks import Did, Trunk
+
+_STATE = ("is_active", "is_verified", "health_status", "last_health_check_at", "created_at", "updated_at")
+_TIMES = ("last_health_check_at", "created_at", "updated_at")
+
+
+@dataclass
+class Control:
+    """The parts of a mock that can be steered. `token` guards them; `scenario` is how every environment starts."""
+
+    environments: Environments
+    store: Store = field(default_factory=MemoryStore)
+    seal: Seal = field(default_factory=Seal)
+    clock: Clock = field(default_factory=Clock)
+    ids: Ids = field(default_factory=Ids)
+    carriers: Carriers = field(default_factory=Carriers)
+    faults: Faults = field(default_factory=Faults)
+    journal: Journal = field(default_factory=Journal)
+    scenarios: Scenarios = field(default_factory=Scenarios)
+    scenario: Scenario | None = None
+    token: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.environments.names:
+            self._start(name)
+        self._start_time = self.clock.setting
+        self._create: JsonBody | None = None
+
+    def admits(self, authorization: bytes) -> bool:
+        """Tell whether an Authorization header has the control token, in a time that does not depend on it."""
+        expected = f"bearer {self.token}".encode()
+        scheme, _, credentials = authorization.partition(b" ")
+        return hmac.compare_digest(scheme.lower() + b" " + credentials.strip(), expected)
+
+    def environment(self, name: str) -> Environment:
+        """Give the environment of this name; EnvironmentNotFound."""
+        environment = self.environments.get(name)
+        if environment is None:
+            raise EnvironmentNotFound
+        return environment
+
+    def create_environment(self, wanted: Mapping[str, Any]) -> tuple[Environment, str]:
+        """Make an environment; give it with its token, which is not kept. EnvironmentAlreadyExists."""
+        name = wanted.get("name") or f"environment-{secrets.token_hex(6)}"
+        if self.environments.get(name):
+            raise EnvironmentAlreadyExists
+        plan = wanted.get("plan", "enterprise")
+        limit = wanted.get("requests_per_minute", PLANS[plan])
+        environment = Environment(name, plan, wanted.get("allow_custom_sip_trunks", True), limit)
+        token = _new_token()
+        self.environments.add(token, environment)
+        self._start(name)
+        return environment, token
+
+    async def delete_environment(self, name: str) -> None:
+        """Remove an environment and all that is in it; EnvironmentNotFound."""
+        await self._empty(name)
+        self.faults.clear(name)
+        self.carriers.reset(name)
+        self.environments.remove(name)
+
+    async def reset(self, name: str) -> None:
+        """Put an environment back to how it started; EnvironmentNotFound."""
+        await self._empty(name)
+        self.environments.restore(name)
+        self._start(name)
+
+    async def reset_all(self) -> None:
+        """Put every environment and the clock back to how they started."""
+        for name in self.environments.names:
+            await self.reset(name)
+        self.journal.clear()
+        self.reset_clock()
+
+    def rotate_token(self, name: str) -> str:
+        """Replace the environment's token, and give the new one; EnvironmentNotFound."""
+        environment, token = self.environment(name), _new_token()
+        self.environments.revoke(name)
+        self.environments.add(token, environment)
+        return token
+
+    async def export(self, name: str) -> list[dict[str, Any]]:
+        """Give all trunks with their DIDs, without passwords; EnvironmentNotFound."""
+        self.environment(name)
+        return [await self._exported(name, trunk) for trunk in list(await self.store.trunks(name))]
+
+    async def seed(self, name: str, wanted: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Add trunks and DIDs, all or none, and give them as `export` does; EnvironmentNotFound, ValidationFailed."""
+        self.environment(name)
+        made = [self._seeded(name, number, dict(one)) for number, one in enumerate(wanted)]
+        known = list(await self.store.trunks(name))
+        numbers = {did.number for trunk in known for did in await self.store.dids(name, trunk.id)}
+        _refuse_twins(made, {trunk.id for trunk in known}, numbers)
+        for trunk, dids in made:
+            await self.store.add_trunk(name, trunk)
+            for did in dids:
+                await self.store.add_did(name, did)
+        return [await self._exported(name, trunk) for trunk, _ in made]
+
+    async def mark_did(self, name: str, trunk_id: str, did_id: str, *, in_use: bool) -> dict[str, Any]:
+        """Say whether an active agent uses a DID; EnvironmentNotFound, TrunkNotFound, DidNotFound."""
+        self.environment(name)
+        return _shown_did(await self.store.mark_did(name, trunk_id, did_id, in_use=in_use))
+
+    def start_scenario(self, name: str, scenario: Scenario) -> None:
+        """Replace the environment's faults and carrier by those of a scenario; EnvironmentNotFound."""
+        self.end_scenario(name)
+        for fault in scenario.faults:
+            self.faults.add(name, fault)
+        for own in scenario.carrier:
+            self.carriers.set(name, own.domain, own.answers)
+
+    def end_scenario(self, name: str) -> None:
+        """Let everything go right, and the domains decide; EnvironmentNotFound."""
+        self.environment(name)
+        self.faults.clear(name)
+        self.carriers.reset(name)
+
+    def find_scenario(self, name: str) -> Scenario:
+        """Give the scenario of this name; ValidationFailed."""
+        try:
+            return self.scenarios.get(name)
+        except BadScenario:
+            raise ValidationFailed({"name": [f"name must be one of {', '.join(self.scenarios.names)}"]}) from None
+
+    def add_fault(self, name: str, document: Mapping[str, Any]) -> Fault:
+        """Let matching requests go wrong; EnvironmentNotFound, ValidationFailed."""
+        self.environment(name)
+        fault = Fault.read(document)
+        self.faults.add(name, fault)
+        return fault
+
+    def move_clock(self, change: Mapping[str, Any]) -> None:
+        """Set the clock, or move it on; ValidationFailed."""
+        frozen = change.get("frozen", True if "now" in change else self.clock.is_frozen)
+        name = "now" if "now" in change else "advance_seconds"
+        try:
+            start = parse_time(change["now"]) if "now" in change else self.clock()
+            self.clock.set(start + change.get("advance_seconds", 0), frozen=frozen)
+        except BadTime as error:
+            raise ValidationFailed({name: [f"{name} {error}"]}) from None
+
+    def reset_clock(self) -> None:
+        """Put the clock back to how it started."""
+        self.clock.setting = self._start_time
+
+    def _start(self, name: str) -> None:
+        self.end_scenario(name)
+        if self.scenario:
+            self.start_scenario(name, self.scenario)
+
+    async def _empty(self, name: str) -> None:
+        self.environment(name)
+        await self.store.clear(name)
+        self.ids.restart(name)
+        self.journal.clear(Selection(environment=name))
+
+    async def _exported(self, name: str, trunk: Trunk) -> dict[str, Any]:
+        dids = [_shown_did(did) for did in await self.store.dids(name, trunk.id)]
+        return {**full(trunk), "dids": dids}
+
+    def _seeded(self, name: str, number: int, wanted: dict[str, Any]) -> tuple[Trunk, list[Did]]:
+        """Give the trunk and the DIDs that are wanted; ValidationFailed."""
+        dids, trunk_id = wanted.pop("dids", []), wanted.pop("id", None) or self.ids(name)
+        state = {key: wanted.pop(key) for key in _STATE if key in wanted}
+        for key in _TIMES:
+            if state.get(key) is not None:
+                state[key] = _seconds(state[key], f"trunks.{number}.{key}")
+        if state.get("is_active") and not state.get("is_verified"):
+            way = f"trunks.{number}.is_active"
+            raise ValidationFailed({way: [f"{way} must be false unless the trunk is verified"]})
+        usual = {
+            "name": f"Trunk {number + 1}",
+            "provider_name": "carrier-x",
+            "domain": "sip.carrier.example",
+            "username": f"user_{number + 1}",
+            "password": secrets.token_hex(8),
+        }
+        fields = self._checked(usual | wanted)
+        trunk = trunks.create(fields, trunk_id, state.get("created_at") or _stamp(self.clock()))
+        return replace(trunk, **state), [self._seeded_did(name, trunk_id, did) for did in dids]
+
+    def _checked(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        if self._create is None:
+            import openapi
+
+            schemas = openapi.load()["components"]["schemas"]
+            self._create = JsonBody(resolved(schemas["TrunkCreate"], schemas), self.seal)
+        return self._create.fields(orjson.dumps(wanted))
+
+    def _seeded_did(self, name: str, trunk_id: str, did: Mapping[str, Any]) -> Did:
+        did_id, number = did.get("id") or self.ids(name), did["number"]
+        return Did(did_id, trunk_id, number, did["country_code"], international(number), did.get("in_use", False))
+
+
+def _new_token() -> str:
+    return TOKEN_PREFIX + secrets.token_urlsafe(24)
+
+
+def _stamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(seconds)))
+
+
+def _seconds(text: str, way: str) -> str:
+    """Give an RFC 3339 time as the API writes it; ValidationFailed."""
+    try:
+        return _stamp(parse_time(text))
+    except (BadTime, ValueError, OverflowError, OSError):
+        raise ValidationFailed({way: [f"{way} must be a time as RFC 3339 has it, or null"]}) from None
+
+
+def _shown_did(did: Did) -> dict[str, Any]:
+    return {
+        "id": did.id,
+        "number": did.number,
+        "country_code": did.country_code,
+        "formatted_number": did.formatted_number,
+        "in_use": did.in_use,
+    }
+
+
+def _refuse_twins(made: list[tuple[Trunk, list[Did]]], ids: set[str], numbers: set[str]) -> None:
+    """Raise ValidationFailed if an id or a number would be there twice."""
+    errors: dict[str, list[str]] = {}
+    for place, (trunk, dids) in enumerate(made):
+        if trunk.id in ids:
+            errors[f"trunks.{place}.id"] = [f"trunks.{place}.id must not be that of another trunk"]
+        ids.add(trunk.id)
+        for index, did in enumerate(dids):
+            way = f"trunks.{place}.dids.{index}"
+            if did.number in numbers:
+                errors[f"{way}.number"] = [f"{way}.number must not be on another trunk of the environment"]
+            if did.id in ids:
+                errors[f"{way}.id"] = [f"{way}.id must not be that of another DID"]
+            numbers.add(did.number)
+            ids.add(did.id)
+    if errors:
+        raise ValidationFailed(errors)
