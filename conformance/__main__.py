@@ -79,7 +79,7 @@ def _do(options: argparse.Namespace) -> int:
     if options.list or options.explain:
         from conformance import ledger
 
-        return _print(ledger.explain(options.explain) if options.explain else ledger.listing())
+        return _print(_explained(options.explain) if options.explain else ledger.listing())
     if options.self_test:
         from conformance import selftest
 
@@ -97,9 +97,18 @@ def _do(options: argparse.Namespace) -> int:
     return _judge(options, profile, rate, only, skip, len(wanted))
 
 
-def _print(text: str | None) -> int:
+def _explained(identity: str) -> str:
+    from conformance import ledger
+
+    text = ledger.explain(identity)
     if text is None:
-        raise Usage("there is no such rule; --list prints them all")
+        near = ledger.near(identity)
+        hint = f"is it {' or '.join(near)}?" if near else "--list prints them all"
+        raise Usage(f"there is no such rule; {hint}")
+    return text
+
+
+def _print(text: str) -> int:
     print(text)
     return ExitCode.CONFORMS
 
