@@ -59,7 +59,7 @@ def test_operations_name_their_rules():
         for method in methods.keys() & {"get", "post", "put", "delete"}:
             rules = methods[method]["x-rules"]
             assert rules
-            assert all(re.fullmatch(r"[a-z]+(\.[a-z0-9-]+)+", rule) for rule in rules)
+            assert all(re.fullmatch(r"[a-z]+(\.[a-z0-9_-]+)+", rule) for rule in rules)
 
 
 def test_module_prints_the_contract():
