@@ -39,6 +39,7 @@ class JsonBody:
         self._validator = jsonschema_rs.Draft202012Validator(
             {"type": "object", "required": required, "properties": properties}
         )
+        self._checks = {name: jsonschema_rs.Draft202012Validator(schema) for name, schema in properties.items()}
 
     def fields(self, raw: bytes) -> dict[str, Any]:
         """Give the contract's fields that were sent, defaults added and secrets sealed; others are ignored.
@@ -99,12 +100,11 @@ class JsonBody:
     def _refusal(self, body: Any) -> Exception:
         if not isinstance(body, dict):
             return BodyNotAnObject()
-        broken = {error.instance_path[0] for error in self._validator.iter_errors(body) if error.instance_path}
         errors = {}
         for name, rule in self._rules.items():
             if name in self._missing and name not in body:
                 errors[name] = [self._missing[name]]
-            elif name in broken:
+            elif name in body and not self._checks[name].is_valid(body[name]):
                 errors[name] = [rule]
         return ValidationFailed(errors)
 

@@ -200,6 +200,22 @@ def test_all_broken_fields_are_named_and_no_other(broken, absent):
     assert {name for name, (text,) in caught.value.errors.items() if " is required and " in text} == missing
 
 
+@pytest.mark.parametrize("field", sorted(FIELDS))
+@pytest.mark.parametrize("depth", [100, 254, 255, 256, 900])
+def test_deep_value_is_refused_like_any_other_of_the_wrong_type(field, depth):
+    """What JSON still allows, a field need not: at any depth the refusal names the field."""
+    body = encoded(trunk() | {field: 0}).replace(b": 0", b": " + b"[" * depth + b"]" * depth)
+    with pytest.raises(ValidationFailed) as caught:
+        CREATE.fields(body)
+    assert caught.value.errors.keys() == {field}
+
+
+def test_deep_value_of_an_unknown_member_is_ignored():
+    """Nobody looks at it."""
+    body = encoded(trunk(x=0)).replace(b'"x": 0', b'"x": ' + b"[" * 900 + b"]" * 900)
+    assert "x" not in CREATE.fields(body)
+
+
 @given(st.sampled_from(sorted(FIELDS)), st.text(string.ascii_lowercase, min_size=12, max_size=20))
 def test_refusal_never_repeats_a_value(field, value):
     """What was sent is in no message, whatever type it was wrapped in."""
