@@ -77,13 +77,14 @@ class Edge(HttpToolsProtocol):
             return
         self._segment = len(data)
         self._received += self._segment
-        self._at_start = self._complete
+        self._at_start = begins = self._complete
+        cycle = self.cycle
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._ignore_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserInvalidMethodError:
-            self._refuse_method(data)
+            self._refuse_method(data if begins and self.cycle is cycle else b"")
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._refuse(cause if isinstance(cause, Refusal) else BadRequest())
@@ -236,7 +237,10 @@ class Edge(HttpToolsProtocol):
             cycle.message_event.set()
 
     def _refuse_method(self, data: bytes) -> None:
-        """Let the app find out what a path has instead of a method that the parser does not know."""
+        """Let the app find out what a path has instead of a method that the parser does not know.
+
+        `data` begins with the request, or is empty if nobody knows where the request begins.
+        """
         self._broken = True
         self._began = 0.0
         line = _REQUEST_LINE.match(data)
