@@ -61,13 +61,14 @@ class Lab:
         self.client = client
         self.canaries = canaries
         self.options = options
+        self.brief = options.profile is Profile.QUICK
         self.rule = ""  # the id of the rule that is being judged
         self.pending: list[Pending] = []
         self.unconfirmed: dict[str, str] = {}  # rules that no control followed, and why
         self.controls: dict[str, Answer] = {}  # the last accepted request of each kind
         self.notes: set[str] = set()
         self.wants: Callable[[str], bool] = lambda _rule: False  # whether this run judges a rule; set by who knows
-        self.refusals = Refusals(alone=options.profile is Profile.DEEP)
+        self.refusals = Refusals(alone=options.profile is Profile.DEEP, brief=self.brief)
         self.refusals.senders = {"create": self._bad_create, "did": self._bad_did}
         self.refused_documented: Answer | None = None  # the documented create, where only another form of it was accepted
         self._spare: list[Answer] = []  # trunks that positive probes made and nobody has touched since
@@ -265,8 +266,12 @@ class Lab:
 
     def refuse_each(self, kind: str, cases: Iterable[Case]) -> None:
         """Want each case to be refused."""
+        judged = False
         for case, answer in self.refusals.answers(kind, cases):
+            judged = True
             self.refuse(answer, kind, f"{answer.where}, {case.label}", cleanup=kind == "create")
+        if not judged:
+            raise NotJudged("the quick profile sends too little for it (leave out --profile quick)")
 
     def _bad_create(self, changes: Mapping[str, Any]) -> Answer:
         return self.create(self.body(**changes), tags=("negative",))
@@ -354,7 +359,9 @@ class Lab:
             self.unconfirmed[one.rule] = "no valid request was accepted while as many trunks were there"
         self.pending.clear()
         if not self.options.keep:
-            self.leftovers = self.client.clean_up()
+            from conformance import leftovers  # which needs the bench itself
+
+            self.leftovers = leftovers.note(self) + self.client.clean_up()
 
 
 def trunk_path(answer: Answer) -> str | None:

@@ -12,7 +12,9 @@ from typing import Any, Final
 from conformance import expect
 from conformance.client import Answer
 
-ROUNDS: Final = {"create": 14, "update": 12, "did": 9}  # packed requests of a kind, at most
+# Packed requests of a kind, at most.
+ROUNDS: Final = {"create": 14, "update": 12, "did": 8}
+BRIEF_ROUNDS: Final = {"create": 3, "update": 2, "did": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,11 @@ def field_cases(field: str, telling: Iterable[Any], more: Iterable[Any] = (), re
 class Refusals:
     """Sends cases, packed where that shows something. `senders` has, for each kind, what sends a valid request with changes."""
 
-    def __init__(self, *, alone: bool) -> None:
+    def __init__(self, *, alone: bool = False, brief: bool = False) -> None:
         self.senders: dict[str, Callable[[Mapping[str, Any]], Answer]] = {}
         self.all_cases: Callable[[str], list[Case]] = lambda _kind: []  # what the run is going to ask for; set by who knows
-        self._alone = alone  # send every case alone
+        self._alone = alone  # send every case alone: the deep profile
+        self._brief = brief  # send little: the quick profile
         self._packed: dict[str, bool] = {}  # kinds that were tried packed, and whether that shows anything
         self._tried: set[tuple[str, str]] = set()
         self._shown: dict[tuple[str, str], Answer] = {}
@@ -49,17 +52,23 @@ class Refusals:
         """Give the answer that shows what became of each case, sending what has not been sent yet."""
         if kind not in self._packed:
             self._packed[kind] = not self._alone and self._pack(kind)
-        for case in cases:
+        for number, case in enumerate(cases):
             shown = self._shown.get((kind, case.label))
             if shown is not None:
                 yield case, shown
-            elif case.rank == 0 or self._alone or (kind, case.label) in self._tried and self._packed[kind]:
+            elif self._is_due(kind, case, number):
                 yield case, self.senders[kind]({case.field: case.value})
+
+    def _is_due(self, kind: str, case: Case, number: int) -> bool:
+        """Tell whether a case that nothing has shown is to be sent alone; `number` is its place among its rule's cases."""
+        if self._alone or self._packed[kind] and (kind, case.label) in self._tried:
+            return True
+        return case.rank == 0 and (not self._brief or number == 0 and not self._packed[kind])
 
     def _pack(self, kind: str) -> bool:
         """Send the cases of a kind, one of each field in each request; tell whether the refusals name their fields."""
         waiting = sorted(self.all_cases(kind), key=lambda case: case.rank)
-        for _ in range(ROUNDS[kind]):
+        for _ in range((BRIEF_ROUNDS if self._brief else ROUNDS)[kind]):
             together: dict[str, Case] = {}
             for case in waiting:
                 together.setdefault(case.field, case)

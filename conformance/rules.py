@@ -108,14 +108,18 @@ def rule_for_each(
     accepts: str,
     contract: str,
     profile: Profile = Profile.STANDARD,
+    quick: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
 ) -> Callable[[Probe], Probe]:
-    """Declare one rule per field for a probe that takes `field`; `{field}` in the texts stands for its name."""
+    """Declare one rule per field for a probe that takes `field`; `{field}` in the texts stands for its name.
+
+    The quick profile has those of the fields that `quick` names.
+    """
     declared = {}
     for field in fields:
         texts = [text.replace("{field}", field) for text in (id, says, source, sends, accepts, contract)]
         rule(texts[0], level, texts[1], source=texts[2], sends=texts[3], accepts=texts[4], contract=texts[5],
-             profile=profile, needs=needs)(lambda: None)  # fmt: skip
+             profile=Profile.QUICK if field in quick else profile, needs=needs)(lambda: None)  # fmt: skip
         declared[field] = RULES[texts[0]]
 
     def declare(probe: Probe) -> Probe:

@@ -47,7 +47,7 @@ def unknown_token(lab: Lab) -> str:
     """Give a token of the right form that names no environment, in the shape of the real one."""
     token = lab.client.token(FIRST)
     turned = token[5:].translate(str.maketrans("abcdefghijklmnopqrstuvwxyz0123456789", "nopqrstuvwxyzabcdefghijklm5678901234"))
-    return f"talq_{turned[::-1]}"
+    return lab.canaries.conceal(f"talq_{turned[::-1]}", "talq_that_names_no_environment")
 
 
 @rule(
@@ -55,14 +55,15 @@ def unknown_token(lab: Lab) -> str:
     Level.DOCUMENTED,
     "Every operation needs a token.",
     source="Authentication; Create SIP Trunk, request headers",
-    sends="all ten operations without Authorization, then GET of the trunk",
+    sends="all ten operations without Authorization (quick: create, update and delete), then GET of the trunk",
     accepts="401, and nothing changed",
     contract=UNAUTHENTICATED,
     profile=Profile.QUICK,
     needs=("create.accepted",),
 )
 def test_every_operation_needs_a_token(lab: Lab) -> None:
-    for send in operations(lab, actor=NOBODY, authorization=None, tags=("negative",)):
+    sends = [*operations(lab, actor=NOBODY, authorization=None, tags=("negative",))]
+    for send in (sends[0], sends[3], sends[-1]) if lab.brief else sends:
         refuse_credentials(lab, send(), "no Authorization")
     if not lab.wants("auth.unknown-token"):
         unchanged(lab)
@@ -164,7 +165,7 @@ def test_blank_credentials_are_refused(lab: Lab) -> None:
 def test_other_scheme_is_refused(lab: Lab) -> None:
     token = lab.client.token(FIRST)
     basic = base64.b64encode(f"{token}:".encode()).decode()
-    for label, value in (("Basic", f"Basic {basic}"), ("Token", f"Token {token}"), ("no scheme", token)):
+    for label, value in (("Token", f"Token {token}"), ("Basic", f"Basic {basic}"), ("no scheme", token))[: 1 if lab.brief else 3]:
         refuse_credentials(lab, _list_with(lab, value), f"the token with {label}")
 
 
@@ -260,6 +261,8 @@ def test_plan_without_the_feature_is_refused(lab: Lab) -> None:
 
 def _without_plan(lab: Lab) -> list[Answer]:
     create = lab.create(actor=NO_PLAN, tags=("negative", "no-plan"))
+    if lab.brief:
+        return [create]
     listing = lab.client.send("GET", TRUNKS, actor=NO_PLAN, operation="GET /sip-trunks", tags=("negative", "no-plan"))
     if create.status == listing.status == 401:
         raise NotJudged("the token without the feature was not accepted at all (401)")

@@ -61,6 +61,8 @@ def test_other_media_type_is_refused(lab: Lab) -> None:
     for media_type in lab.cases(("text/plain", form), ("application/xml", "multipart/form-data", "application/octet-stream")):
         answer = lab.create(lab.body(), content_type=media_type, tags=("negative", "media-type"))
         lab.refuse(answer, "create", f"POST /sip-trunks, JSON declared as {media_type}", expected="4xx")
+        if lab.brief:
+            return
     if lab.options.profile.includes(Profile.DEEP):
         fields = "&".join(f"{name}={value}" for name, value in lab.body(name="trunkcheck+form").items())
         answer = lab.create(fields.encode(), content_type=form, tags=("negative", "no-json"))
@@ -151,10 +153,12 @@ def _broken_documents(lab: Lab) -> dict[str, bytes]:
 )
 def test_malformed_json_is_refused(lab: Lab) -> None:
     documents = _broken_documents(lab)
-    for label in lab.cases([*documents][:4], [*documents][4:]):
+    for label in [*documents][:1] if lab.brief else lab.cases([*documents][:4], [*documents][4:]):
         raw = documents[label]
         answer = lab.create(raw, tags=("negative", "no-json"))
         lab.refuse(answer, "create", f"POST /sip-trunks, a body {label}", expected="4xx")
+    if lab.brief:
+        return
     raw = _raw({"provider_name": "refused", "password": lab.canaries.password()})[:-1]
     update = lab.update(lab.main, raw, tags=("negative", "no-json"))
     lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, a body cut short", expected="4xx", cleanup=False)

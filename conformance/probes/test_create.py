@@ -220,6 +220,8 @@ def variants(lab: Lab) -> dict[str, Sent]:
         **PORTS,
     }
     for label, changes in cases.items():
+        if lab.brief and label != "udp":
+            continue
         answer = lab.create(lab.body(**changes))
         if not answer.is_success and "name" in changes:
             answer = lab.create(lab.body(**{name: value for name, value in changes.items() if name != "name"}))
@@ -252,6 +254,8 @@ def test_port_follows_the_transport(lab: Lab, minimal: Sent, variants: dict[str,
     expect.member_is(minimal.answer, "port", 5061)
     expect.member_is(minimal.read(lab), "port", 5061)
     for label, port in (("udp", 5060), ("tcp", 5060), ("tls", 5061)):
+        if label not in variants:
+            continue
         answer = variants[label].answer
         if not answer.is_success:
             answer = lab.accept_create(transport=label, port=ABSENT)

@@ -69,8 +69,10 @@ def test_delete_is_accepted(gone: Gone) -> None:
 def test_deleted_trunk_answers_404(lab: Lab, gone: Gone) -> None:
     lab.usable(gone.answer, "the delete")
     did = {"country_code": "US", "number": lab.number()}
+    want_absent(lab.get(gone.path, tags=("absent",)), gone.answer)
+    if lab.brief:
+        return
     for answer in (
-        lab.get(gone.path, tags=("absent",)),
         lab.update(gone.path, {"name": lab.name()}, tags=("absent",)),
         lab.verify(gone.path, tags=("absent",)),
         lab.health(gone.path, tags=("absent",)),

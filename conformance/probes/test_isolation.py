@@ -42,8 +42,8 @@ def own(lab: Lab) -> Answer:
 def foreign(lab: Lab, own: Answer) -> Foreign:
     """Everything that the other environment can try on a trunk that is not its own, each beside the owner's reads."""
     path = path_of(lab.take())
-    did = lab.add_did(path, {"country_code": "US", "number": lab.number()})
     before = lab.usable(lab.get(path), "reading the trunk")
+    did = before if lab.brief else lab.add_did(path, {"country_code": "US", "number": lab.number()})
     how: dict[str, Any] = {"actor": OTHER, "tags": ("foreign",)}
     secret = lab.canaries.password('"\\é<&')
     tries: dict[str, Callable[[], Answer]] = {
@@ -55,11 +55,12 @@ def foreign(lab: Lab, own: Answer) -> Foreign:
         "list-dids": lambda: lab.dids(path, **how),
         "add-did": lambda: lab.add_did(path, {"country_code": "US", "number": lab.number()}, **how),
     }
-    if there := did_path(path, did):
+    if there := None if lab.brief else did_path(path, did):
         tries["delete-did"] = lambda: lab.client.send("DELETE", there, operation="DELETE /sip-trunks/{trunk_id}/dids/{phone_number_id}", **how)
     tries["delete"] = lambda: lab.client.send("DELETE", path, operation="DELETE /sip-trunks/{trunk_id}", **how)
-    answers = {name: send() for name, send in tries.items()}
-    return Foreign(path, before, lab.get(path), lab.dids(path), did, answers)
+    wanted = {name: send for name, send in tries.items() if not lab.brief or name in {"read", "update", "delete"}}
+    answers = {name: send() for name, send in wanted.items()}
+    return Foreign(path, before, lab.get(path), did if lab.brief else lab.dids(path), did, answers)
 
 
 def _want_hidden(foreign: Foreign, name: str) -> None:
@@ -82,7 +83,7 @@ def _want_hidden(foreign: Foreign, name: str) -> None:
     sends="the operation on a trunk of the first environment, with the other one's token",
     accepts="404 or 403",
     contract=NOT_FOUND,
-    profile=Profile.QUICK,
+    quick=("read", "update", "delete"),
     needs=("create.accepted",),
 )
 def test_foreign_trunk_is_hidden(foreign: Foreign, field: str) -> None:
@@ -121,7 +122,7 @@ def test_foreign_requests_change_nothing(foreign: Foreign) -> None:
     for name in ("name", "port", "is_verified", "is_active", "health_status", "updated_at"):
         if after.is_success and not expect.same(after.member(name), foreign.before.member(name)):
             raise Broken(f"{name} {expect.show(foreign.before.member(name))}", f"{name} {expect.show(after.member(name))}", foreign.before, after)
-    if foreign.did.is_success and isinstance(foreign.dids_after.data, list):
+    if foreign.did.method == "POST" and foreign.did.is_success and isinstance(foreign.dids_after.data, list):
         ids = [entry.get("id") for entry in entries(foreign.dids_after)]
         if ids != [foreign.did.member("id")]:
             raise Broken("the one DID of the owner", f"{len(ids)} DIDs", foreign.did, foreign.dids_after)

@@ -58,6 +58,9 @@ def verified(lab: Lab, unverified: Life) -> Life:
         return life
     take("read after verify", lab.get(life.path))
     take("activate", lab.update(life.path, {"is_active": True}))
+    if lab.brief:
+        take("read after health", lab.get(life.path))
+        return life
     take("health", lab.health(life.path))
     take("read after health", lab.get(life.path))
     take("verify again", lab.verify(life.path))
@@ -80,7 +83,7 @@ def is_yes(answer: Answer) -> bool:
 def resets(lab: Lab, verified: Life) -> Life:
     """Changes of what was verified, each on the trunk verified and activated anew."""
     life = Life(verified.path, why=verified.why)
-    if verified.why:
+    if verified.why or lab.brief:
         return life
     changes: dict[str, Any] = {
         "username and is_active": {"username": "user_43", "is_active": True},
@@ -105,7 +108,10 @@ def resets(lab: Lab, verified: Life) -> Life:
 @pytest.fixture(scope="session")
 def failing(lab: Lab, resets: Life) -> Life:
     """The same trunk moved to a domain that fails, verified and activated in vain, then moved back and verified."""
-    life = Life(resets.path)
+    life = Life(resets.path, why="the quick profile does not send it")
+    if lab.brief:
+        return life
+    life.why = ""
     domain = lab.options.failing_domain or LIKELY_FAILING_DOMAIN
     moved = lab.update(life.path, {"domain": domain})
     if not moved.is_success:
@@ -230,7 +236,7 @@ def test_health_check_leaves_the_verification(unverified: Life, verified: Life) 
     if read.is_success:
         expect.member_is(read, "is_verified", False, unverified.step("health"))
     before, after = verified.steps.get("activate"), verified.steps.get("read after health")
-    if before and after and before.member("is_verified") is True and after.is_success:
+    if before and after and "health" in verified.steps and before.member("is_verified") is True and after.is_success:
         for name in ("is_verified", "is_active"):
             expect.member_is(after, name, before.member(name), before, verified.step("health"))
 
@@ -248,8 +254,7 @@ def test_health_check_leaves_the_verification(unverified: Life, verified: Life) 
 )
 def test_successful_verify_has_the_documented_members(verified: Life) -> None:
     verified.step("read after verify")
-    for name in ("verify", "verify again"):
-        answer = verified.step(name)
+    for answer in filter(None, (verified.step("verify"), verified.steps.get("verify again"))):
         expect.status_in(answer, (200,))
         if not isinstance(answer.json, dict) or answer.json.get("success") is not True:
             raise Broken("success true", "something else", answer)
@@ -298,8 +303,8 @@ def _verify_said(answer: Answer) -> str:
     needs=("verify.members",),
 )
 def test_verify_makes_the_trunk_verified(verified: Life) -> None:
-    for name in ("read after verify", "read after name"):
-        read = expect.status_in(verified.step(name), (200,))
+    for answer in filter(None, (verified.step("read after verify"), verified.steps.get("read after name"))):
+        read = expect.status_in(answer, (200,))
         expect.member_is(read, "is_verified", True, verified.step("verify"))
         expect.member_is(read, "health_status", "healthy", verified.step("verify"))
         expect.is_now(read, "last_health_check_at")

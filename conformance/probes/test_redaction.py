@@ -38,6 +38,8 @@ def odd_places(lab: Lab) -> None:
     lab.usable(lab.baseline, "the create")
     broken = json.dumps(lab.body(password=lab.canaries.password('"\\é<&>')), ensure_ascii=False).encode()
     lab.discard(lab.create(broken[:-2], tags=("negative", "no-json")))
+    if lab.brief:
+        return
     lab.discard(lab.create(b'{"password": ' + lab.canaries.password().encode() + b"}", tags=("negative", "no-json")))
     lab.update(lab.main, {"password": lab.canaries.password("é"), "port": "x"}, tags=("negative",))
     if not lab.options.profile.includes(Profile.DEEP):
