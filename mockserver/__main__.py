@@ -1,6 +1,7 @@
 """`trunkmock`, or `python -m mockserver`: the command line."""
 
 import argparse
+import contextlib
 import io
 import json
 import logging
@@ -8,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,11 +17,14 @@ from mockserver import environments
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
+    from mockserver.control import Control
     from mockserver.redaction import Seal
 
 EXIT_USAGE = 2
 KEY_VARIABLE = "TRUNKMOCK_KEY"
+CONTROL_VARIABLE = "TRUNKMOCK_CONTROL_TOKEN"
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -49,7 +54,8 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog="trunkmock",
         description="A mock of the Talkover SIP trunk API, in memory. Not affiliated with Talkover.",
-        epilog=f"{KEY_VARIABLE} may hold the key that seals passwords, 32 bytes in base64; else each run makes one.",
+        epilog=f"{KEY_VARIABLE} may hold the key that seals passwords, 32 bytes in base64; else each run makes one. "
+        f"{CONTROL_VARIABLE} is better than --control-token: other users of the machine see arguments.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
@@ -73,7 +79,27 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         type=Path,
         help="write base URL, pid and environment names here, as JSON, once it answers",
     )
+    parser.add_argument(
+        "--exit-with-stdin",
+        action="store_true",
+        help="end when standard input ends, as it does with whoever started it",
+    )
+    _add_steering(parser.add_argument_group("for tests"))
     return parser.parse_args(argv)
+
+
+def _add_steering(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--control-token",
+        metavar="TOKEN",
+        help="what the controls under /_mock require; without one they are there on a loopback address only",
+    )
+    group.add_argument("--seed", metavar="N", type=_number(0, 2**32 - 1), help="make the same ids in the same order")
+    group.add_argument("--clock", metavar="TIME", help="RFC 3339 time at which the clock stands still")
+    group.add_argument("--clock-runs", action="store_true", help="let it run on from --clock instead")
+    group.add_argument("--scenario", metavar="NAME", help="misbehave in this way, in every environment")
+    group.add_argument("--scenarios", metavar="DIR", type=Path, help="directory of your own scenarios, as TOML files")
+    group.add_argument("--no-prefer", action="store_true", help="pay no heed to Prefer: code=… and wait=…")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -87,16 +113,18 @@ def main(argv: list[str] | None = None) -> int:
     _prepare_ready_file(options.ready_file)
     _set_up_logging(options.log_level, options.log_format)
     seal = _seal()
+    control = _control(options, known, seal)
 
     import openapi
     from mockserver.access_log import AccessLog
-    from mockserver.app import Settings, create_app
-    from mockserver.serving import Server
+    from mockserver.app import create_app, steered
+    from mockserver.serving import Server, settle
 
     contract = openapi.load()
     base_path = contract["servers"][0]["url"]
     access_log = AccessLog(sys.stderr.buffer, options.log_format) if options.log_level in ("debug", "info") else None
-    app = create_app(Settings(known, seal=seal, max_body=options.max_body, access_log=access_log), contract)
+    more = {"max_body": options.max_body, "access_log": access_log, "honours_prefer": not options.no_prefer}
+    app = create_app(steered(control, is_open=_is_open(options, sock), **more), contract)
 
     def ready() -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -104,9 +132,13 @@ def main(argv: list[str] | None = None) -> int:
         print(_banner(base_url, base_path, known, built_in=options.environments is None), flush=True)
         if options.ready_file:
             _write_ready_file(options.ready_file, base_url + base_path, known.names)
+        settle()
+        if options.exit_with_stdin:
+            threading.Thread(target=_wait_for_the_end_of_stdin, args=(server.end,), daemon=True).start()
 
+    server = Server(app, options.max_body, ready)
     try:
-        Server(app, options.max_body, ready).run(sockets=[sock])
+        server.run(sockets=[sock])
     finally:
         if options.ready_file:
             options.ready_file.unlink(missing_ok=True)
@@ -137,6 +169,53 @@ def _listen(host: str, port: int, *, built_in: bool) -> "socket.socket":
         return listen(family, address)
     except CannotListen as error:
         _fail(f"cannot listen on {host} port {port}: {error}")
+
+
+def _is_open(options: argparse.Namespace, sock: "socket.socket") -> bool:
+    """Tell whether the controls are there: on loopback, or with a token."""
+    from mockserver.serving import is_loopback
+
+    return bool(_control_token(options)) or is_loopback(sock.getsockname()[0])
+
+
+def _control_token(options: argparse.Namespace) -> str | None:
+    token = options.control_token or os.environ.get(CONTROL_VARIABLE) or None
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        _fail("the control token must be printable ASCII without blanks")
+    return token
+
+
+def _control(options: argparse.Namespace, known: environments.Environments, seal: "Seal") -> "Control":
+    from mockserver.clock import BadTime, Clock, Ids, parse_time
+    from mockserver.control import Control
+    from mockserver.scenarios import BadScenario, Scenarios
+
+    clock = Clock()
+    try:
+        if options.clock:
+            clock.set(parse_time(options.clock), frozen=not options.clock_runs)
+        scenarios = Scenarios(options.scenarios)
+        scenario = scenarios.get(options.scenario) if options.scenario else None
+    except BadTime as error:
+        _fail(f"argument --clock: {error}")
+    except BadScenario as error:
+        _fail(f"argument --scenario{'' if options.scenario else 's'}: {error}")
+    return Control(
+        known,
+        seal=seal,
+        clock=clock,
+        ids=Ids(options.seed),
+        scenarios=scenarios,
+        scenario=scenario,
+        token=_control_token(options),
+    )
+
+
+def _wait_for_the_end_of_stdin(end: "Callable[[], None]") -> None:
+    with contextlib.suppress(OSError):  # it was closed before the start
+        while os.read(0, 65536):
+            pass
+    end()
 
 
 def _url(host: str, sock: "socket.socket") -> str:

@@ -84,11 +84,12 @@ class Settings:
     max_body: int = MAX_BODY
     access_log: Callable[[Entry], None] | None = None
     control: Control | None = None
+    has_controls: bool = True
     honours_prefer: bool = True
 
 
-def steered(control: Control, **more: Any) -> Settings:
-    """Give the settings of an app that `control` steers."""
+def steered(control: Control, *, is_open: bool = True, **more: Any) -> Settings:
+    """Give the settings of an app that is made of what `control` steers; if it is open, at `/_mock` as well."""
     return Settings(
         environments=control.environments,
         store=control.store,
@@ -96,6 +97,7 @@ def steered(control: Control, **more: Any) -> Settings:
         clock=control.clock,
         new_id=control.ids,
         control=control,
+        has_controls=is_open,
         **more,
     )
 
@@ -152,10 +154,11 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         self._run = os.urandom(4).hex()
         self._contract = contract
         self._control = settings.control
+        self._has_controls = settings.control is not None and settings.has_controls
         self._faults = settings.control.faults if settings.control else Faults()
         self._honours_prefer = settings.honours_prefer
         self._replies = Replies(contract)
-        self._redaction = Redaction(["/api/v1", *contract["paths"]])
+        self._redaction = Redaction(["/api/v1", *contract["paths"]], settings.seal)
 
     def add_api(self, specification: Any, **kwargs: Any) -> ContractAPI:
         """Take up the contract's operations."""
@@ -180,7 +183,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             log.exception("request %s failed", exchange.request_id)
             if not exchange.status:
                 await self._refuse(exchange, InternalError())
-        if self._control and exchange.is_of_the_api:
+        if self._has_controls and self._control and exchange.is_of_the_api:
             journal = self._control.journal
             journal.keep(exchanges.entry(exchange, next(journal.numbers), started, self._redaction))
         if self._access_log:
@@ -190,7 +193,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         scope = exchange.scope
         if REFUSAL in scope:
             raise scope[REFUSAL]
-        path = exchanges.raw_path(scope)
+        path = exchange.path = exchanges.raw_path(scope)
         if not path.startswith(self._base_path):
             exchange.is_of_the_api = False
             await self._show(exchange, path)
@@ -213,7 +216,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         if b"prefer" in headers and self._honours_prefer and await self._heed_preference(exchange, operation):
             return
         if operation.body is not None:
-            arguments = [operation.body.fields(exchange.raw), *arguments]
+            fields, exchange.kept, exchange.secrets = operation.body.read(exchange.raw)
+            arguments = [fields, *arguments]
         answer = await operation.handler(environment, *arguments)
         location = [(b"location", (self._base_path + answer.location).encode())] if answer.location else []
         await self._send(exchange, answer.status, orjson.dumps(answer.members), JSON, *location)
@@ -249,7 +253,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
 
     async def _show(self, exchange: Exchange, path: str) -> None:
         is_control = path == PREFIX or path.startswith(f"{PREFIX}/")
-        if is_control and self._control is None:
+        if is_control and not self._has_controls:
             raise NotFound
         page = docs.find(path)
         if page is None:

@@ -11,7 +11,7 @@ import jsonschema_rs
 import orjson
 
 from mockserver.errors import BodyNotAnObject, InvalidJson, ValidationFailed
-from mockserver.redaction import LONGEST_KEPT, MASK, Seal, Words, clean
+from mockserver.redaction import LONGEST_KEPT, MASK, SHORTEST_SECRET, Seal, Words, clean
 
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?', re.DOTALL)
 _KEYWORDS = ("type", "enum", "minLength", "maxLength", "pattern", "minimum", "maximum")
@@ -46,10 +46,19 @@ class JsonBody:
 
         Raises InvalidJson, BodyNotAnObject, or ValidationFailed with all broken fields.
         """
+        return self.read(raw)[0]
+
+    def read(self, raw: bytes) -> tuple[dict[str, Any], bytes | None, tuple[bytes, ...]]:
+        """Give the fields as `fields` does, the body with its secrets masked, and the secrets that can be looked for.
+
+        The masked body is None where `shown` has to take a closer look: where a secret might be elsewhere, too.
+        """
         body = parse(raw)
         if not self._validator.is_valid(body):
             raise self._refusal(body)
-        fields = self._defaults | {name: body[name] for name in self._rules if name in body}
+        sent = {name: body[name] for name in self._rules if name in body}
+        kept, secrets = self._mask(raw, sent) if len(sent) == len(body) else (None, ())
+        fields = self._defaults | sent
         for name in self._integers:
             if type(fields.get(name)) is float:  # 5061.0 is an integer to JSON Schema
                 fields[name] = int(fields[name])
@@ -59,7 +68,23 @@ class JsonBody:
         for name, by_transport in self._transport_defaults:
             if name not in fields:
                 fields[name] = by_transport[fields["transport"]]
-        return fields
+        return fields, kept, secrets
+
+    def _mask(self, raw: bytes, sent: dict[str, Any]) -> tuple[bytes | None, tuple[bytes, ...]]:
+        """Mask the secrets in a body of valid fields, if each is plainly to be seen, and once."""
+        if len(raw) > LONGEST_KEPT or b"\\" in raw or b"talq" in raw or b"%" in raw:
+            return None, ()
+        secrets: tuple[bytes, ...] = ()
+        for name in self._secrets:
+            if name in sent:
+                secret = sent[name].encode()
+                parts = raw.split(secret)
+                if len(parts) != 2:
+                    return None, ()
+                raw = b"***".join(parts)
+                if len(secret) >= SHORTEST_SECRET:
+                    secrets += (secret,)
+        return raw, secrets
 
     def shown(self, raw: bytes) -> tuple[dict[str, Any] | None, list[str]]:
         """Give what may be kept of a body, readable or not, and the secrets that were in it.
@@ -73,9 +98,6 @@ class JsonBody:
             return None, []
         if type(body) is not dict:
             return None, []
-        if self._is_plain(raw, body):
-            secrets = [body[name] for name in self._secrets if name in body]
-            return body | dict.fromkeys(body.keys() & self._secrets, MASK), secrets
         secrets = [it for name in self._secrets if name in body for it in texts(body[name])]
         shown: dict[str, Any] = {}
         for name, value in body.items():
@@ -86,16 +108,6 @@ class JsonBody:
             else:
                 shown[name] = clean(value, secrets)
         return shown, secrets
-
-    def _is_plain(self, raw: bytes, body: dict[str, Any]) -> bool:
-        """Tell, at a small part of the cost, that only the secrets themselves are to be masked."""
-        if len(raw) > LONGEST_KEPT or raw.count(b"{") != 1 or any(it in raw for it in _WORTH_A_LOOK):
-            return False
-        for name in self._secrets:
-            secret = body.get(name, "")
-            if type(secret) is not str or (secret and raw.count(secret.encode()) != 1):
-                return False
-        return body.keys() <= self._rules.keys()
 
     def _refusal(self, body: Any) -> Exception:
         if not isinstance(body, dict):
@@ -122,7 +134,6 @@ def parse(raw: bytes) -> Any:
 
 
 _UNREADABLE = object()
-_WORTH_A_LOOK = (b"\\", b"%", b"[", b"talq")
 
 
 def texts(value: Any) -> list[str]:

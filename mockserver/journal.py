@@ -9,18 +9,20 @@ import asyncio
 import itertools
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from mockserver.clock import show_time
-from mockserver.redaction import LONGEST_KEPT, MASK, SHORTEST_SECRET, Words, reveals
+from mockserver.redaction import LONGEST_KEPT, MASK, SHORTEST_SECRET, Seal, Sealed, Words, reveals
 
 SIZE = 1000  # entries of one environment
 LONGEST_ANSWER = 16384  # bytes of an answer
 NOBODY = "-"  # stands for the environment of requests that named none
+MOST_LOOSE = 20  # secrets of an environment that are looked for in later requests
+MOST_HEADERS = 1000  # fields that are known to be plain
 QUEUE = 1000  # entries that wait for a slow follower; older ones are dropped
 
 SHOWN = frozenset(
@@ -45,15 +47,16 @@ BROKEN = frozenset(
 
 _TOKEN_IN_ANSWER = re.compile(rb"talq[^\s\"]*")
 
-Headers = list[tuple[bytes, bytes]]
+Header = tuple[bytes, bytes]
+Headers = list[Header]
 
 
 @dataclass(slots=True)
 class Entry:
     """A request and its answer, secrets already replaced. Nobody changes one that is kept.
 
-    `fields` is what was sent as JSON object, None if there was none; `status` is 0 if the client got no answer;
-    `errors` and `code` are those of a refusal; `misfortune` is the fault or preference that it met, and
+    `body` is what was sent as JSON object, or that still as text, None if there was none; `status` is 0 if the client
+    got no answer; `errors` and `code` are those of a refusal; `misfortune` is the fault or preference that it met, and
     `is_faked` says that the answer is made up.
     """
 
@@ -65,7 +68,7 @@ class Entry:
     method: str
     path: str
     headers: Headers
-    fields: dict[str, Any] | None
+    body: bytes | dict[str, Any] | None
     body_bytes: int
     status: int
     answer_headers: Headers
@@ -75,6 +78,13 @@ class Entry:
     errors: Mapping[str, list[str]] = field(default_factory=dict)
     misfortune: Mapping[str, Any] | None = None
     is_faked: bool = False
+
+    @property
+    def fields(self) -> dict[str, Any] | None:
+        """What was sent as JSON object, by name; None if there was none."""
+        if isinstance(self.body, bytes):
+            self.body = orjson.loads(self.body)
+        return self.body if isinstance(self.body, dict) else None
 
     @property
     def is_broken(self) -> bool:
@@ -168,24 +178,64 @@ class Journal:
 
 
 class Redaction:
-    """Takes the secrets out of what is not a body; knows the contract's paths."""
+    """Takes the secrets out of what is not a body.
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    Knows the contract's paths, the header fields that were looked at and found plain, and the secrets of each
+    environment that were seen where they do not belong, which are to be looked for in whatever comes later.
+    """
+
+    def __init__(self, paths: Iterable[str], seal: Seal) -> None:
+        self._seal = seal
         self._words = Words(step for path in paths for step in path.split("/") if "{" not in step)
+        self._plain: dict[Header, Header] = {}
+        self._hidden: dict[bytes, Header] = {}
+        self._loose: dict[str, deque[Sealed]] = {}
 
     def path(self, path: str, query: bytes) -> str:
         """Give a path with every step masked that is neither the contract's nor an id, and a query masked whole."""
         shown = "/".join(map(self._words.shown, path[:LONGEST_KEPT].split("/")))
         return f"{shown}?{MASK}" if query else shown
 
+    def headers(self, headers: Iterable[Header], secrets: Sequence[str] = ()) -> Headers:
+        """Give header fields as they may be kept: the values of those that carry no secret, of the others the names."""
+        return [self._header(name, value, secrets) for name, value in headers]
 
-def shown_headers(headers: Iterable[tuple[bytes, bytes]], secrets: Iterable[str]) -> Headers:
-    """Give header fields as they may be kept: the values of those that carry no secret, of the others the names."""
-    shown = [(name, value) if name in SHOWN else (name, b"***") for name, value in headers]
-    together = b"\n".join([value for _, value in shown])
-    if len(together) > LONGEST_KEPT or b"talq" in together or b"%" in together or _has_any(together, secrets):
-        return [(name, _shown(value, secrets)) for name, value in shown]
-    return shown
+    def plain_headers(self, headers: Iterable[Header]) -> Headers | None:
+        """Give the same at a small part of the cost; None where there is a field that has not been seen before."""
+        plain, hidden = self._plain, self._hidden
+        shown = [plain.get(header) or hidden.get(header[0]) for header in headers]
+        return None if None in shown else shown  # type: ignore[return-value]
+
+    def _header(self, name: bytes, value: bytes, secrets: Sequence[str]) -> Header:
+        header = (name, value[:LONGEST_KEPT])
+        if name not in SHOWN:
+            header = (name, b"***")
+            _remember(self._hidden, name, header)
+        elif reveals(value.decode("latin-1"), secrets) or reveals(value.decode("utf-8", "replace"), secrets):
+            header = (name, b"***")
+        elif len(value) <= LONGEST_KEPT:
+            _remember(self._plain, header, header)
+        return header
+
+    @property
+    def is_alert(self) -> bool:
+        """Tell whether there are secrets to be looked for."""
+        return bool(self._loose)
+
+    def remember(self, environment: str, secrets: Iterable[str]) -> None:
+        """Look for these secrets, and for tokens, in what comes later, too."""
+        kept = self._loose.setdefault(environment, deque(maxlen=MOST_LOOSE))
+        kept.extend(self._seal.close(secret) for secret in secrets)
+
+    def remembered(self, environment: str) -> list[str]:
+        """Give the secrets of an environment that are to be looked for."""
+        return [self._seal.open(sealed) for sealed in self._loose.get(environment, ())]
+
+
+def _remember(known: dict[Any, Header], key: Any, header: Header) -> None:
+    if len(known) >= MOST_HEADERS:
+        known.clear()
+    known[key] = header
 
 
 def shown_answer(answer: bytes, secrets: Iterable[str]) -> bytes:
@@ -196,16 +246,6 @@ def shown_answer(answer: bytes, secrets: Iterable[str]) -> bytes:
         if len(secret) >= SHORTEST_SECRET and written in answer:
             answer = answer.replace(written, b"***")
     return _TOKEN_IN_ANSWER.sub(b"***", answer) if b"talq" in answer else answer
-
-
-def _has_any(text: bytes, secrets: Iterable[str]) -> bool:
-    return any(secret.encode() in text for secret in secrets)
-
-
-def _shown(value: bytes, secrets: Iterable[str]) -> bytes:
-    text = value.decode("latin-1")
-    hidden = reveals(text, secrets) or reveals(value.decode("utf-8", "replace"), secrets)
-    return MASK.encode() if hidden else value[:LONGEST_KEPT]
 
 
 class Rules:

@@ -7,6 +7,7 @@ import gc
 import ipaddress
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -51,6 +52,16 @@ def listen(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.soc
     return sock
 
 
+def settle() -> None:
+    """Let the garbage collector of a process that only serves pass over what is there now.
+
+    That stays, and a request leaves no cycles: looking through it all again and again costs a tenth.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
 class Server(uvicorn.Server):
     """A uvicorn server on one socket that calls `ready` once it answers, and whose end waits for nobody."""
 
@@ -76,11 +87,13 @@ class Server(uvicorn.Server):
         """Open the doors."""
         await self.on_tick(0)  # makes the Date field of the first answers
         await super().startup(sockets)
-        # What is there now stays, and a request leaves no cycles: looking through it all again and again costs a tenth.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 50, 100)
+        self._loop = asyncio.get_running_loop()
         self._ready()
+
+    def end(self) -> None:
+        """End, from whichever thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+            self._loop.call_soon_threadsafe(self._end.set)
 
     async def main_loop(self) -> None:
         """Wait for the end; the Date field is renewed meanwhile."""
@@ -102,7 +115,10 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End on Ctrl-C and SIGTERM, without uvicorn's raising them again afterwards."""
+        """End on Ctrl-C and SIGTERM, without uvicorn's raising them again afterwards; not in a thread of its own."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         loop = asyncio.get_running_loop()
         before = {
             number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._end.set)) for number in _SIGNALS
