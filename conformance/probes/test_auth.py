@@ -232,6 +232,7 @@ def test_401_has_a_challenge(lab: Lab) -> None:
     sends="POST /sip-trunks with an unknown token and with bad bodies",
     accepts="401",
     contract=f"{SCHEME}/description",
+    profile=Profile.DEEP,
     needs=("create.accepted",),
 )
 def test_credentials_come_before_the_body(lab: Lab) -> None:

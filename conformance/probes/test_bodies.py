@@ -67,8 +67,10 @@ def test_other_media_type_is_refused(lab: Lab) -> None:
         fields = "&".join(f"{name}={value}" for name, value in lab.body(name="trunkcheck+form").items())
         answer = lab.create(fields.encode(), content_type=form, tags=("negative", "no-json"))
         lab.refuse(answer, "create", "POST /sip-trunks, a form", expected="4xx")
-    update = lab.update(lab.main, {"name": lab.name(), "provider_name": "refused"}, content_type=form, tags=("negative", "media-type"))
-    lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, JSON declared as a form", expected="4xx", cleanup=False)
+    for media_type in ("text/plain", form):
+        body = {"name": lab.name(), "provider_name": "refused"}
+        update = lab.update(lab.main, body, content_type=media_type, tags=("negative", "media-type"))
+        lab.refuse(update, "update", f"PUT /sip-trunks/{{trunk_id}}, JSON declared as {media_type}", expected="4xx", cleanup=False)
     if lab.options.profile.includes(Profile.DEEP):
         did = lab.add_did(lab.main, _did(lab), content_type="text/plain", tags=("negative", "media-type"))
         lab.refuse(did, "did", "POST …/dids, JSON declared as text/plain", expected="4xx", cleanup=False)
@@ -117,7 +119,7 @@ def test_media_type_in_another_letter_case_is_accepted(lab: Lab) -> None:
     needs=("create.accepted",),
 )
 def test_odd_media_type_does_not_skip_validation(lab: Lab) -> None:
-    for typed in lab.cases(("Application/JSON", "application/json;charset=UTF-8"), ("application/vnd.api+json", "APPLICATION/JSON")):
+    for typed in lab.cases(("Application/JSON",), ("application/json;charset=UTF-8", "application/vnd.api+json", "APPLICATION/JSON")):
         for changes in lab.cases(({"port": 0},), ({"transport": "sctp"},)):
             answer = lab.create(lab.body(**changes), content_type=typed, tags=("negative", "media-type"))
             lab.refuse(answer, "create", f"POST /sip-trunks, {expect.show(changes)}, as {typed}", expected="4xx")

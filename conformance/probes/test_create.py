@@ -467,7 +467,6 @@ def test_port_outside_the_range_is_refused(lab: Lab) -> list[Case]:
     sends='POST /sip-trunks with port "5061", true, 5061.5, "", [5061], {}',
     accepts="400 or 422",
     contract="/components/schemas/Port",
-    profile=Profile.QUICK,
     needs=("create.accepted",),
 )
 @refuses("create")

@@ -294,7 +294,6 @@ def test_deleted_number_can_be_used_again(lab: Lab, numbers: Numbers) -> None:
     sends="POST …/dids without the plus, with 0 first, with 1 and with 16 digits, with letters, spaces, hyphens",
     accepts="400 or 422",
     contract="/components/schemas/Number",
-    profile=Profile.QUICK,
     needs=("did.accepted",),
 )
 @refuses("did")

@@ -13,6 +13,7 @@ from conformance import expect
 from conformance.client import Answer, NotJudged
 from conformance.expect import Broken
 from conformance.lab import LIKELY_FAILING_DOMAIN, Lab, path_of
+from conformance.listing import listed
 from conformance.rules import Level, Profile, rule, rule_for_each
 
 VERIFY = "/paths/~1sip-trunks~1{trunk_id}~1verify/post"
@@ -68,6 +69,10 @@ def verified(lab: Lab, unverified: Life) -> Life:
     take("read after name", lab.get(life.path))
     take("provider_name", lab.update(life.path, {"provider_name": "carrier-z"}))
     take("read after provider_name", life.steps["provider_name"])
+    identity = str(life.steps["read after verify"].member("id"))
+    pages = listed(lab, until=frozenset({identity}))
+    if identity in pages:
+        take("listed", pages[identity])
     take("deactivate", lab.update(life.path, {"is_active": False}))
     take("read after deactivate", lab.get(life.path))
     return life
@@ -361,6 +366,21 @@ def test_change_of_a_label_keeps_the_verification(verified: Life, field: str) ->
     for answer in (change, read):
         expect.member_is(answer, "is_verified", True, change)
         expect.member_is(answer, "is_active", field != "is_active", change)
+
+
+@rule(
+    "list.verified-too",
+    Level.DOCUMENTED,
+    "The list has verified and active trunks too.",
+    source="Authentication: what an environment is",
+    sends="GET /sip-trunks, all its pages, while a trunk is verified and active",
+    accepts="a list with it",
+    contract="/paths/~1sip-trunks/get",
+    needs=("activation.verified", "list.complete"),
+)
+def test_list_has_verified_trunks(verified: Life) -> None:
+    if "listed" not in verified.steps:
+        raise Broken("the verified trunk in the list", "it is not there", verified.step("read after name"))
 
 
 @rule_for_each(
