@@ -195,10 +195,12 @@ class Lab:
         if answer.is_success and trunk_path(answer) and answer.member("is_verified") is False:
             self._spare.append(answer)
 
-    def take(self) -> Answer:
-        """Give an ordinary trunk that nobody else uses; NotJudged when none is to be had."""
-        if self._spare:
-            return self._spare.pop(0)
+    def take(self, *, on_working_domain: bool = False) -> Answer:
+        """Give a trunk that nobody else uses; NotJudged when none is to be had."""
+        for answer in self._spare:
+            if not on_working_domain or expect.same_host(answer.member("domain"), self.domain):
+                self._spare.remove(answer)
+                return answer
         return self.usable(self.create(), "a create")
 
     def _let_go(self) -> bool:

@@ -13,7 +13,7 @@ from conformance import expect
 from conformance.client import Answer
 
 # Packed requests of a kind, at most.
-ROUNDS: Final = {"create": 14, "update": 12, "did": 8}
+ROUNDS: Final = {"create": 14, "update": 12, "did": 11}
 BRIEF_ROUNDS: Final = {"create": 3, "update": 2, "did": 1}
 
 

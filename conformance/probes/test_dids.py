@@ -321,7 +321,7 @@ def test_number_that_is_not_e164_is_refused(lab: Lab) -> list[Case]:
 def test_number_is_required(lab: Lab) -> list[Case]:
     return [
         Case("without number", "number", ABSENT),
-        *field_cases("number", (None, int(lab.number()[1:])), ("", [lab.number()], True, 1.5, {})),
+        *field_cases("number", (None, int(lab.number()[1:]), [lab.number()]), ("", True, 1.5, {})),
     ]
 
 

@@ -177,8 +177,8 @@ def test_change_of_transport_leaves_the_port(lab: Lab, subject: Subject, changes
         if "port" in (answer.data or {}):
             expect.member_is(answer, "port", change.before["port"], change.answer)
     # The same with a port that was the default of the old transport.
-    default = lab.usable(lab.create(lab.body(port=ABSENT, transport=ABSENT)), "a create")
-    changed = lab.usable(lab.update(path_of(default), {"transport": "udp"}), "an update of the transport")
+    default = lab.usable(lab.create(lab.body(port=ABSENT, transport="udp")), "a create")
+    changed = lab.usable(lab.update(path_of(default), {"transport": "tls"}), "an update of the transport")
     after = lab.usable(lab.get(path_of(default)), "reading the trunk")
     lab.keep_spare(default)
     expect.member_is(after, "port", default.member("port"), default, changed)
