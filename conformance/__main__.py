@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
@@ -57,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--profile", choices=[str(one) for one in Profile], default=str(Profile.STANDARD), help="how much to send (standard)")
     add("--strict", action="store_true", help="let broken inferred rules fail too")
     add("--seed", type=int, help="of the deep profile; a run prints its own")
-    add("--requests", type=int, metavar="N", help="at most so many requests in the deep profile (2000)")
-    add("--minutes", type=float, metavar="N", help="at most so long in the deep profile (10)")
+    add("--requests", type=int, metavar="N", help="of the deep profile: at most so many beyond its tables (2000)")
+    add("--minutes", type=float, metavar="N", help="of the deep profile: at most so long beyond its tables (10)")
     add("--rate", metavar="N/m", help="at most so many requests a second, minute or hour: 100/m, 5/s")
     add("--only", metavar="GLOB", action="append", default=[], help="judge only these rules; may be repeated")
     add("--skip", metavar="GLOB", action="append", default=[], help="leave these rules out; may be repeated")
@@ -206,12 +207,26 @@ def judge(run: Run, target: str, limits: Mapping[str, Any] | None = None) -> Rep
         elif code == pytest.ExitCode.INTERNAL_ERROR or code == pytest.ExitCode.USAGE_ERROR:
             stopped, why = ExitCode.KIT_ERROR, "The kit itself failed before it could judge."
         elif run.profile is Profile.DEEP and not run.stopped:
-            from conformance import deep
-
-            deep.explore(run, limits or {})
+            stopped, why = _explore(run, limits or {})
     run.lab.close()
     run.lab.client.close()
     return runs.report(run, started, seconds(), run.lab.canaries.mask(target), stopped, why)
+
+
+def _explore(run: Run, limits: Mapping[str, Any]) -> tuple[ExitCode | None, str]:
+    """Let the deep part look for more; give why the run stopped, if it did."""
+    from conformance import deep
+
+    try:
+        with _terminate_like_interrupt():
+            deep.explore(run, limits)
+    except KeyboardInterrupt:
+        return ExitCode.NOT_JUDGED, "The run was interrupted."
+    except Exception as error:  # noqa: BLE001 - its text may quote an answer, so only its kind and place are told
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error).__name__
+        return ExitCode.KIT_ERROR, f"The kit itself failed while exploring: {kind} in {Path(place.filename).name}, line {place.lineno}."
+    return None, ""
 
 
 def _arguments(run: Run) -> list[str]:
