@@ -8,13 +8,14 @@ import ipaddress
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import uvicorn
 
 from mockserver.edge import Edge
 
+CALL_SECONDS = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -94,6 +95,10 @@ class Server(uvicorn.Server):
         """End, from whichever thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
             self._loop.call_soon_threadsafe(self._end.set)
+
+    def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine between two requests, and give what it gives; for another thread."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(CALL_SECONDS)
 
     async def main_loop(self) -> None:
         """Wait for the end; the Date field is renewed meanwhile."""

@@ -38,6 +38,8 @@ MOCKSERVER = [
     "cycle",
     "edge",
     "serving",
+    "inprocess",
+    "testing",
     "__main__",
 ]
 
