@@ -53,6 +53,7 @@ class Canaries:
         self._needles: dict[str, str] = {}  # casefolded text to find, to its form
         self._numbers: set[str] = set()
         self._tokens = [token for token in tokens if token]
+        self._concealed: dict[str, str] = {}
         self._token_needles: dict[str, str] = {}
         self._expect_part(self._marker, "whole or in part")
         for end, form in ((self._head, "its first characters"), (self._tail, "its last characters")):
@@ -83,6 +84,11 @@ class Canaries:
         self._known[str(number)] = PASSWORD_MASK
         return number
 
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The passwords that are numbers, as they are written."""
+        return frozenset(self._numbers)
+
     def remember(self, password: str, *context: str) -> str:
         """Take note of a password, and of the digests that a server could make of it; give it back.
 
@@ -97,6 +103,11 @@ class Canaries:
                 for form in (digest.hex(), *_base64(digest)):
                     self._digests[form[:_DIGEST_PREFIX].casefold()] = f"as a digest ({name})"
         return password
+
+    def conceal(self, text: str, shown: str) -> str:
+        """Give back a text that was made of a secret; masks show something else in its place."""
+        self._concealed[text] = shown
+        return text
 
     def search(self, body: bytes, headers: Iterable[tuple[str, str]]) -> Iterator[Hit]:
         """Find every secret that came back in an answer, once per kind and place."""
@@ -132,6 +143,8 @@ class Canaries:
             text = re.sub(rf"[\w$.*+-]*{self._marker}[\w$.*+-]*", PASSWORD_MASK, text)
         for number in self._numbers:
             text = text.replace(number, PASSWORD_MASK)
+        for made, shown in self._concealed.items():
+            text = text.replace(made, shown)
         for token in self._tokens:
             text = text.replace(token, TOKEN_MASK).replace(token.removeprefix("talq_"), TOKEN_MASK)
         return text

@@ -4,9 +4,9 @@ Answers are kept as they came for the probes, and searched for secrets as they c
 the only one that a report gets. Everything that is made is noted before it is sent and deleted at the end. Knows no rule.
 """
 
+import base64
 import json
 import re
-import shlex
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, Final
 
-from conformance import results
+from conformance import curl, results
 from conformance.canaries import PASSWORD_MASK, Canaries, Hit
 from conformance.transport import Headers, NoAnswer, Reply, Transport
 
@@ -26,7 +26,8 @@ NOBODY: Final = "nobody"
 TOKEN_VARIABLES = {FIRST: "$TOKEN", OTHER: "$OTHER_TOKEN", NO_PLAN: "$NO_PLAN_TOKEN"}
 
 JSON_TYPE = "application/json"
-BASIC = "Basic $(printf '%s:' \"$TOKEN\" | base64 -w0)"  # what a shell makes the credentials of, in a command that is shown
+OWN_HEADERS = frozenset({"User-Agent", "Accept"})  # on every request, and of no interest
+OTHER_NUMBER = "600000000000001"  # in a command, in place of a password that is a number
 LONGEST_WAIT = 150.0  # seconds that one request waits for a rate limit in all
 TRIES = 12  # of one request that is answered 429
 KEPT_BODY = 4000  # characters of a body that a report shows
@@ -154,7 +155,7 @@ class Client:
         self._on_answer = on_answer
         self.answers: list[Answer] = []
         self.made: list[tuple[str, str]] = []  # (actor, path) of what exists because of the kit, oldest first
-        self.lost_creates: set[str] = set()  # actors whose create got no answer: it may have made something
+        self.lost: list[tuple[str, str]] = []  # (actor, path) of POSTs that may have made something without telling what
         self.paths: set[str] = set()  # of all that the kit ever made
         self.unanswered: list[Answer] = []  # requests on which the connection was closed, status 0
         self.withheld: set[str] = set()  # members that follow a password: not shown in any report
@@ -238,11 +239,12 @@ class Client:
         self._pace.wait(actor)
         self.requests += 1
         started = time.perf_counter()
+        makes = method == "POST" and path.endswith(("/sip-trunks", "/dids"))
+        if makes:
+            self.lost.append((actor, path))  # until it is answered, also where Ctrl-C comes first
         try:
             reply = self._transport.send(method, path, headers, body)
         except NoAnswer as error:
-            if method == "POST":
-                self.lost_creates.add(actor)
             if error.dropped:
                 number, duration_ms = len(self.answers), (time.perf_counter() - started) * 1000
                 lost = Answer(number, actor, method, path, headers, body, 0, (), b"", duration_ms, time.time(), operation, tags=tags)
@@ -255,6 +257,8 @@ class Client:
             duration_ms, time.time(), operation, tuple(self.canaries.search(reply.body, reply.headers)), tags,
         )  # fmt: skip
         self.answers.append(answer)
+        if makes and reply.tries == 1 and (answer.is_refusal or answer.is_success and answer.member("id") is not None):
+            self.lost.remove((actor, path))
         if self._on_answer:
             self._on_answer(answer)
         return answer
@@ -269,18 +273,28 @@ class Client:
         self.made = [(who, what) for who, what in self.made if who != actor or not (what + "/").startswith(path + "/")]
 
     def clean_up(self) -> list[str]:
-        """Delete what the kit made, the newest first, and give the paths of what would not go."""
-        left = []
+        """Delete what the kit made, the newest first, and give the paths of what would not go; a second Ctrl-C ends it."""
         self.limit = None
-        for actor, path in reversed(self.made):
-            try:
-                answer = self.send("DELETE", path, actor=actor, operation="clean-up", tags=("clean-up",))
-                if not (answer.is_success or answer.status in {404, 410}):
+        waiting = self.made[::-1]
+        left = []
+        try:
+            while waiting:
+                actor, path = waiting[0]
+                if not (self._delete(actor, path) or actor == NOBODY and self._delete(FIRST, path)):
                     left.append(path)
-            except NotJudged:
-                left.append(path)
+                waiting.pop(0)
+        except KeyboardInterrupt:
+            left += [path for _, path in waiting]
         self.made.clear()
         return left
+
+    def _delete(self, actor: str, path: str) -> bool:
+        """Delete something, and tell whether it is gone."""
+        try:
+            answer = self.send("DELETE", path, actor=actor, operation="clean-up", tags=("clean-up",))
+        except NotJudged:
+            return False
+        return answer.is_success or answer.status in {404, 410}
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -322,44 +336,48 @@ class Client:
         return tuple(headers), body
 
     def _mask_header(self, value: str) -> str:
+        """Give a header's value with a shell's expression in place of a token, whole or changed, or with `***`."""
         for actor, token in self._tokens.items():
-            value = value.replace(token, TOKEN_VARIABLES.get(actor, "$TOKEN"))
+            variable = TOKEN_VARIABLES.get(actor, "$TOKEN")
+            value = _in_shell(value, token, variable[1:]) or value.replace(token, variable)
         value = self.canaries.mask(value)
-        if self.canaries.find(value):  # the token, or most of it, in another form
+        if self.canaries.find(value) or any(_shares(value, token) for token in self._tokens.values()):
             scheme, _, _ = value.partition(" ")
-            return BASIC if scheme == "Basic" else f"{scheme} ***" if not self.canaries.find(scheme) else "***"
+            return "***" if self.canaries.find(scheme) or not scheme.isalpha() else f"{scheme} ***"
         return value
 
     def _curl(self, answer: Answer) -> str:
         """Give a command that sends the request again; secrets are shell variables."""
-        lines = [f"curl -sS -i -X {answer.method} {shlex.quote(self.canaries.mask(self._base_url + answer.path))}"]
-        for name, value in answer.request_headers:
-            if name not in {"User-Agent", "Accept"}:
-                lines.append(f"  -H {_double_quoted(f'{name}: {self._mask_header(value)}')}")
-        if answer.request_body is not None:
-            if not any(name == "Content-Type" for name, _ in answer.request_headers):
-                lines.append("  -H 'Content-Type:'")
-            lines.append(f"  --data-binary {self._shell_body(answer.request_body)}")
-        return " \\\n".join(lines)
-
-    def _shell_body(self, body: bytes) -> str:
-        try:
-            text = self.canaries.mask(body.decode())
-        except UnicodeDecodeError:
-            return "@- <<< $'" + "".join(f"\\x{byte:02x}" for byte in self.canaries.mask(body.decode("latin-1")).encode("latin-1")) + "'"
-        if len(text) > 2 * KEPT_BODY:
-            return f"@body.json  # {len(body)} bytes, too many to print"
-        parts = [shlex.quote(part) if part else "" for part in text.split(PASSWORD_MASK)]
-        return f'"{PASSWORD_MASK}"'.join(parts) or "''"
+        mask = self.canaries.mask
+        headers = tuple((name, self._mask_header(value)) for name, value in answer.request_headers if name not in OWN_HEADERS)
+        body = None
+        if answer.request_body is not None:  # bytes that are no UTF-8 stay as they are
+            text = answer.request_body.decode("utf-8", "surrogateescape")
+            for number in self.canaries.numbers:
+                text = text.replace(number, OTHER_NUMBER)
+            body = mask(text).encode("utf-8", "surrogateescape")
+        return curl.command(answer.method, mask(self._base_url + answer.path), headers, body, PASSWORD_MASK)
 
 
-def _double_quoted(text: str) -> str:
-    """Quote for a shell so that only the token variables are filled in."""
-    if text.endswith(BASIC):
-        return f'"{text}"'
-    escaped = re.sub(r'([\\"`])', r"\\\1", text)
-    escaped = re.sub(r"\$(?!(?:OTHER_|NO_PLAN_)?TOKEN\b)", r"\\$", escaped)
-    return f'"{escaped}"'
+def _in_shell(value: str, token: str, name: str) -> str | None:
+    """Give what a shell makes these credentials of, where they are one of the changes that the kit makes to a token."""
+    scheme, _, credentials = value.rpartition(" ")
+    bare = token.removeprefix("talq_")
+    known = {
+        token[:-1]: f"${{{name}%?}}",
+        bare: f"${{{name}#talq_}}" if bare != token else f"${name}",
+        base64.b64encode(f"{token}:".encode()).decode(): f"$(printf '%s:' \"${name}\" | base64 | tr -d '\\n')",
+        "talq_" + bare.swapcase(): f"talq_$(printf '%s' \"${{{name}#talq_}}\" | tr 'a-zA-Z' 'A-Za-z')",
+    }
+    written = known.get(credentials)
+    return written and f"{scheme} {written}".strip()
+
+
+def _shares(value: str, token: str) -> bool:
+    """Tell whether a text has a long part of a token in it."""
+    secret = token.removeprefix("talq_").casefold()
+    length = max(min(8, len(secret)), 4)
+    return any(secret[start : start + length] in value.casefold() for start in range(len(secret) - length + 1))
 
 
 def _short(text: str) -> str:

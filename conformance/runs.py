@@ -165,8 +165,8 @@ def verdict_of(run: Run, rule: Rule, judgement: Judgement) -> results.Verdict:
 def _finding(client: Client, rule: Rule, broken: Broken) -> results.Finding:
     answers = tuple(client.exchange(answer) for answer in broken.answers)
     return results.Finding(
-        sent=broken.sent or (broken.answers[-1].where if broken.answers else rule.sends),
-        expected=broken.expected,
+        sent=client.canaries.mask(broken.sent or (broken.answers[-1].where if broken.answers else rule.sends)),
+        expected=client.canaries.mask(broken.expected),
         actual=client.canaries.mask(broken.actual),
         exchanges=answers,
         control=client.exchange(broken.control) if broken.control else None,

@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +26,7 @@ class Reply:
     status: int
     headers: Headers
     body: bytes
+    tries: int = 1  # more where the connection was closed at first
 
 
 class NoAnswer(Exception):
@@ -68,7 +69,7 @@ class HttpTransport:
         except NoAnswer as error:
             if not error.dropped:
                 raise
-            return self._send(method, path, headers, body)
+            return replace(self._send(method, path, headers, body), tries=2)
 
     def close(self) -> None:
         """Close the connection."""
@@ -93,19 +94,14 @@ class HttpTransport:
                 with_body.close()
         except httpx.TimeoutException:
             raise NoAnswer(f"no answer within {self._timeout:.0f} seconds") from None
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
-            raise NoAnswer("the connection was closed instead of answered", dropped=True) from _quiet(error)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            raise NoAnswer("the connection was closed instead of answered", dropped=True) from None
         except httpx.ConnectError as error:
             raise NoAnswer(_connect_sentence(error)) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise NoAnswer(f"no usable HTTP answer ({type(error).__name__})") from None
         pairs = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in with_body.headers.raw)
         return Reply(with_body.status_code, pairs, bytes(received))
-
-
-def _quiet(_error: Exception) -> None:
-    """Drop the cause: it may quote what was sent."""
-    return
 
 
 def _connect_sentence(error: Exception) -> str:
