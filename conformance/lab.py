@@ -195,10 +195,14 @@ class Lab:
         if answer.is_success and trunk_path(answer) and answer.member("is_verified") is False:
             self._spare.append(answer)
 
-    def take(self, *, on_working_domain: bool = False) -> Answer:
-        """Give a trunk that nobody else uses; NotJudged when none is to be had."""
+    def take(self, *, to_verify: bool = False) -> Answer:
+        """Give a trunk that nobody else uses; NotJudged when none is to be had.
+
+        One `to_verify` is on the working domain, and on a port that is no default, so that a change of it shows.
+        """
         for answer in self._spare:
-            if not on_working_domain or expect.same_host(answer.member("domain"), self.domain):
+            on_working_domain = expect.same_host(answer.member("domain"), self.domain)
+            if not to_verify or on_working_domain and (answer.member("transport"), answer.member("port")) in _ENDPOINTS[1:]:
                 self._spare.remove(answer)
                 return answer
         return self.usable(self.create(), "a create")
@@ -351,19 +355,33 @@ class Lab:
         return path_of(self.baseline)
 
     def close(self) -> None:
-        """Send the controls that are still owed, then delete everything that was made. Does it once."""
+        """Send the controls that are still owed, then delete everything that was made. Does it once, also after Ctrl-C."""
         if self._closed:
             return
         self._closed = True
+        try:
+            self._settle()
+        finally:
+            if not self.options.keep:
+                self._clean_up()
+
+    def _settle(self) -> None:
         for kind in dict.fromkeys(one.kind for one in self.pending):
             self._try_control(kind)
         for one in self.pending:
             self.unconfirmed[one.rule] = "no valid request was accepted while as many trunks were there"
         self.pending.clear()
-        if not self.options.keep:
-            from conformance import leftovers  # which needs the bench itself
 
-            self.leftovers = leftovers.note(self) + self.client.clean_up()
+    def _clean_up(self) -> None:
+        from conformance import leftovers  # which needs the bench itself
+
+        try:
+            self.leftovers = leftovers.note(self)
+        finally:
+            try:
+                self.client.clean_up()
+            finally:
+                self.leftovers += self.client.left
 
 
 def trunk_path(answer: Answer) -> str | None:

@@ -1,7 +1,8 @@
-"""`make demo`: start the mock on a free port, send it the documented request and one that it refuses, stop it."""
+"""`make demo`: start the mock on a free port, send it the documented request and one that it refuses, judge it, stop it."""
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 TOKEN = "talq_your_environment_token_here"
+TOKENS = {
+    "TRUNKCHECK_TOKEN": TOKEN,
+    "TRUNKCHECK_OTHER_TOKEN": "talq_another_environment_token_here",
+    "TRUNKCHECK_NO_PLAN_TOKEN": "talq_token_without_the_feature_here",
+}
 TRUNK = {
     "name": "Primary Carrier — US",
     "provider_name": "carrier-x",
@@ -58,12 +64,24 @@ def show(base_url: str, method: str, path: str, body: dict[str, Any] | None = No
     return answer
 
 
-def main() -> None:
-    """Show the documented request, and one that breaks two rules."""
+def judge(base_url: str) -> int:
+    """Run the standard profile of the conformance kit against the mock, print its verdict, and give its exit code."""
+    report = Path("reports", "conformance.html")
+    print(f"$ trunkcheck {base_url} --strict --report html={report}")
+    command = [sys.executable, "-m", "conformance", base_url, "--strict", "--report", f"html={report}"]
+    code = subprocess.call(command, env=os.environ | TOKENS)
+    if report.exists():
+        print(f"\nEvery rule, on a page of its own: {report}")
+    return code
+
+
+def main() -> int:
+    """Show the documented request and one that breaks two rules, then the verdict on the whole contract."""
     with mock() as base_url:
         show(base_url, "POST", "/sip-trunks", TRUNK)
         show(base_url, "POST", "/sip-trunks", TRUNK | {"port": 70000, "transport": "TLS"})
+        return judge(base_url)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

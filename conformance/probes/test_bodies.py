@@ -198,7 +198,7 @@ def test_unusable_numbers_and_nesting_are_refused(lab: Lab) -> None:
     Level.DOCUMENTED,
     "A body that is JSON but no object is refused.",
     source="Create SIP Trunk, request body",
-    sends='creates with [], null, "text", 42, and a valid create in a list; an update with []; a new DID with a list',
+    sends='creates with [], null, "text", 42, and a valid create in a list; an update in a list; deep: a new DID in a list',
     accepts="400 or 422",
     contract="/components/schemas/TrunkCreate/type",
     needs=("create.accepted",),
@@ -208,7 +208,7 @@ def test_body_that_is_no_object_is_refused(lab: Lab) -> None:
         answer = lab.create(_raw(body), tags=("negative",))
         label = "a valid body in a list" if body and isinstance(body, list) else expect.show(body)
         lab.refuse(answer, "create", f"POST /sip-trunks, {label}")
-    for body in lab.cases(([],), (None, "text")):
+    for body in lab.cases(([{"provider_name": "refused"}],), ([], None, "text")):
         update = lab.update(lab.main, _raw(body), tags=("negative",))
         lab.refuse(update, "update", f"PUT /sip-trunks/{{trunk_id}}, {expect.show(body)}", cleanup=False)
     if lab.options.profile.includes(Profile.DEEP):

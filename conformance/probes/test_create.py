@@ -203,7 +203,7 @@ def test_transport_is_tls_by_default(lab: Lab, minimal: Sent) -> None:
 
 # Ports that are kept whatever the transport: the ends of the range, and another transport's default.
 PORTS: Mapping[str, dict[str, Any]] = {
-    "tcp 1": {"transport": "tcp", "port": 1},
+    "udp 1": {"transport": "udp", "port": 1},
     "65535 alone": {"transport": ABSENT, "port": 65535},
     "tls 5060": {"transport": "tls", "port": 5060},
 }

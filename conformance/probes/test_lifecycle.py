@@ -41,7 +41,7 @@ class Life:
 @pytest.fixture(scope="session")
 def unverified(lab: Lab) -> Life:
     """A trunk that is not verified: activated in vain, checked, and read after each."""
-    life = Life(path_of(lab.take(on_working_domain=True)))
+    life = Life(path_of(lab.take(to_verify=True)))
     life.steps["activate"] = lab.update(life.path, {"is_active": True}, tags=("odd",))
     life.steps["health"] = lab.health(life.path)
     life.steps["read after health"] = lab.get(life.path)
