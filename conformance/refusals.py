@@ -14,7 +14,7 @@ from conformance.client import Answer
 
 # Packed requests of a kind, at most.
 ROUNDS: Final = {"create": 14, "update": 12, "did": 11}
-BRIEF_ROUNDS: Final = {"create": 3, "update": 2, "did": 1}
+BRIEF_ROUNDS: Final = {"create": 5, "update": 3, "did": 1}
 
 
 @dataclass(frozen=True, slots=True)

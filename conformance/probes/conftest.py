@@ -4,7 +4,10 @@ import pytest
 
 from conformance.client import ABSENT
 from conformance.lab import Lab, Sent
+from conformance.probes.lives import failing, resets, unverified, verified
 from conformance.values import TRICKY
+
+__all__ = ["failing", "full", "minimal", "resets", "unverified", "verified"]
 
 
 @pytest.fixture(scope="session")

@@ -71,9 +71,8 @@ def test_other_media_type_is_refused(lab: Lab) -> None:
         body = {"name": lab.name(), "provider_name": "refused"}
         update = lab.update(lab.main, body, content_type=media_type, tags=("negative", "media-type"))
         lab.refuse(update, "update", f"PUT /sip-trunks/{{trunk_id}}, JSON declared as {media_type}", expected="4xx", cleanup=False)
-    if lab.options.profile.includes(Profile.DEEP):
-        did = lab.add_did(lab.main, _did(lab), content_type="text/plain", tags=("negative", "media-type"))
-        lab.refuse(did, "did", "POST …/dids, JSON declared as text/plain", expected="4xx", cleanup=False)
+    did = lab.add_did(lab.main, _did(lab), content_type="text/plain", tags=("negative", "media-type"))
+    lab.refuse(did, "did", "POST …/dids, JSON declared as text/plain", expected="4xx", cleanup=False)
 
 
 @rule(

@@ -331,7 +331,6 @@ def test_number_is_required(lab: Lab) -> list[Case]:
     sends='POST …/dids with country_code "us", "USA", "U", "1", "+1"',
     accepts="400 or 422",
     contract="/components/schemas/CountryCode",
-    profile=Profile.QUICK,
     needs=("did.accepted",),
 )
 @refuses("did")
