@@ -4,6 +4,7 @@ Exit codes: 0 it conforms, 1 a rule is broken, 2 the command was used wrongly, 3
 """
 
 import argparse
+import io
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from conformance import probes, runs
+from conformance import client, probes, runs
 from conformance.results import ExitCode, Report
 from conformance.rules import RULES, Profile
 from conformance.session import Run
@@ -30,15 +31,23 @@ class Usage(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may lack the characters of a sentence
     options = _parser().parse_args(argv)
     try:
-        return _do(options)
+        code = _do(options)
+        sys.stdout.flush()
     except Usage as error:
         print(f"trunkcheck: {error}", file=sys.stderr)
         return ExitCode.USAGE
     except KeyboardInterrupt:
         print("trunkcheck: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,11 +142,23 @@ def _reports(texts: Sequence[str]) -> list[tuple[str, Path]]:
         if name not in FORMATS or not equals or not path:
             raise Usage(f"--report must be FORMAT=PATH with one of {', '.join(FORMATS)}")
         found.append((name, Path(path)))
+        if path != "-" and (problem := _unwritable(Path(path))):
+            raise Usage(f"the {name} report could not be written to {path}: {problem}")
     return found
 
 
+def _unwritable(path: Path) -> str:
+    """Say why a file could not be written, before a run is spent on it; an empty text when nothing speaks against it."""
+    if path.is_dir():
+        return "that is a folder"
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        return f"{folder} is no folder"
+    return "" if os.access(path if path.exists() else folder, os.W_OK) else "permission denied"
+
+
 def _tokens(options: argparse.Namespace) -> dict[str, str]:
-    given = {runs.FIRST: options.token, runs.OTHER: options.other_token, runs.NO_PLAN: options.no_plan_token}
+    given = {client.FIRST: options.token, client.OTHER: options.other_token, client.NO_PLAN: options.no_plan_token}
     return {**runs.tokens_of_environment(os.environ), **{actor: token for actor, token in given.items() if token}}
 
 
@@ -188,29 +209,37 @@ def _judge(options: argparse.Namespace, profile: Profile, rate: float | None, on
 
 def judge(run: Run, target: str, limits: Mapping[str, Any] | None = None) -> Report:
     """Run the probes with pytest on a bench, and give the report. Cleans up also when it is interrupted."""
+    started, seconds = runs.now(), runs.stopwatch()
+    try:
+        with _terminate_like_interrupt():
+            stopped, why = _run(run, target, limits or {})
+            run.lab.close()
+    except KeyboardInterrupt:
+        stopped, why = ExitCode.NOT_JUDGED, "The run was interrupted."
+    run.lab.client.close()
+    return runs.report(run, started, seconds(), run.lab.canaries.mask(target), stopped, why)
+
+
+def _run(run: Run, target: str, limits: Mapping[str, Any]) -> tuple[ExitCode | None, str]:
+    """Knock, run the probes, explore; give why the run stopped, if it did. KeyboardInterrupt."""
     import pytest
 
     from conformance import plugin
 
-    started, seconds = runs.now(), runs.stopwatch()
-    stopped, why = None, ""
     try:
         runs.knock(run.lab)
     except runs.NoTarget as error:
-        stopped, why = ExitCode.NOT_JUDGED, f"{target} could not be judged: {error}."
         run.stopped = str(error)
-    if not stopped:
-        with _own_pytest(), _terminate_like_interrupt():
-            code = pytest.main(_arguments(run), plugins=[_Handover(run), plugin])
-        if code == pytest.ExitCode.INTERRUPTED:
-            stopped, why = ExitCode.NOT_JUDGED, "The run was interrupted."
-        elif code == pytest.ExitCode.INTERNAL_ERROR or code == pytest.ExitCode.USAGE_ERROR:
-            stopped, why = ExitCode.KIT_ERROR, "The kit itself failed before it could judge."
-        elif run.profile is Profile.DEEP and not run.stopped:
-            stopped, why = _explore(run, limits or {})
-    run.lab.close()
-    run.lab.client.close()
-    return runs.report(run, started, seconds(), run.lab.canaries.mask(target), stopped, why)
+        return ExitCode.NOT_JUDGED, f"{target} could not be judged: {error}."
+    with _own_pytest():
+        code = pytest.main(_arguments(run), plugins=[_Handover(run), plugin])
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if code in {pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR}:
+        return ExitCode.KIT_ERROR, "The kit itself failed before it could judge."
+    if run.profile is Profile.DEEP and not run.stopped:
+        return _explore(run, limits)
+    return None, ""
 
 
 def _explore(run: Run, limits: Mapping[str, Any]) -> tuple[ExitCode | None, str]:
@@ -218,10 +247,7 @@ def _explore(run: Run, limits: Mapping[str, Any]) -> tuple[ExitCode | None, str]
     from conformance import deep
 
     try:
-        with _terminate_like_interrupt():
-            deep.explore(run, limits)
-    except KeyboardInterrupt:
-        return ExitCode.NOT_JUDGED, "The run was interrupted."
+        deep.explore(run, limits)
     except Exception as error:  # noqa: BLE001 - its text may quote an answer, so only its kind and place are told
         place = traceback.extract_tb(error.__traceback__)[-1]
         kind = type(error).__name__

@@ -130,8 +130,8 @@ class Canaries:
             for needle, form in self._token_needles.items():
                 if needle in plain:
                     return Hit("token", form, "")
-            if form := self._digest_in(plain):
-                return Hit("password", form, "")
+            if digest := self._digest_in(plain):
+                return Hit("password", digest, "")
         return None
 
     def mask(self, text: str) -> str:

@@ -157,6 +157,7 @@ class Client:
         self.made: list[tuple[str, str]] = []  # (actor, path) of what exists because of the kit, oldest first
         self.lost: list[tuple[str, str]] = []  # (actor, path) of POSTs that may have made something without telling what
         self.paths: set[str] = set()  # of all that the kit ever made
+        self.left: list[str] = []  # paths of what the last clean-up could not delete
         self.unanswered: list[Answer] = []  # requests on which the connection was closed, status 0
         self.withheld: set[str] = set()  # members that follow a password: not shown in any report
         self.requests = 0
@@ -273,20 +274,26 @@ class Client:
         self.made = [(who, what) for who, what in self.made if who != actor or not (what + "/").startswith(path + "/")]
 
     def clean_up(self) -> list[str]:
-        """Delete what the kit made, the newest first, and give the paths of what would not go; a second Ctrl-C ends it."""
-        self.limit = None
-        waiting = self.made[::-1]
-        left = []
-        try:
-            while waiting:
-                actor, path = waiting[0]
-                if not (self._delete(actor, path) or actor == NOBODY and self._delete(FIRST, path)):
-                    left.append(path)
-                waiting.pop(0)
-        except KeyboardInterrupt:
-            left += [path for _, path in waiting]
-        self.made.clear()
-        return left
+        """Delete what the kit made, the newest first; give the paths of what would not go, which `left` has too.
+
+        Ctrl-C is raised when all is done; pressed twice it ends the clean-up.
+        """
+        self.limit, self.left = None, []
+        waiting, self.made, interrupts = self.made, [], 0
+        while waiting and interrupts < 2:
+            actor, path = waiting[-1]
+            try:
+                gone = self._delete(actor, path) or (actor == NOBODY and self._delete(FIRST, path))
+            except KeyboardInterrupt:
+                interrupts += 1
+                continue
+            if not gone:
+                self.left.append(path)
+            waiting.pop()
+        self.left += [path for _, path in reversed(waiting)]
+        if interrupts:
+            raise KeyboardInterrupt
+        return self.left
 
     def _delete(self, actor: str, path: str) -> bool:
         """Delete something, and tell whether it is gone."""

@@ -17,9 +17,7 @@ _EXPRESSION = re.compile(  # what the client writes for a token, whole or change
 _RUN = re.compile(rb"(.{1,12}?)\1{99,}", re.DOTALL)
 
 
-def command(
-    method: str, url: str, headers: tuple[tuple[str, str], ...], body: bytes | None, secret: str = "$SIP_PASSWORD"
-) -> str:
+def command(method: str, url: str, headers: tuple[tuple[str, str], ...], body: bytes | None, secret: str) -> str:
     """Give the command, on several lines; `secret` is what stands in the body for a password."""
     lines = [f"curl -sS -i{_flags(method, url)} {shlex.quote(url)}"]
     lines += [f"  -H {_header(name, value)}" for name, value in headers]

@@ -73,8 +73,8 @@ def rule_of(item: pytest.Item) -> Rule | None:
     if not isinstance(item, pytest.Function):
         return None
     rules = _rules_of(item.function)
-    field_name = item.callspec.params.get("field", "") if hasattr(item, "callspec") else ""
-    return rules.get(field_name) or rules.get("")
+    field = item.callspec.params.get("field", "") if hasattr(item, "callspec") else ""
+    return rules.get(str(field)) or rules.get("")
 
 
 @pytest.hookimpl(trylast=True)

@@ -13,7 +13,7 @@ from conformance.canaries import Canaries
 from conformance.client import FIRST, NO_PLAN, OTHER, Answer, Client, NotJudged, Pace, Stopped
 from conformance.expect import Broken
 from conformance.lab import TRUNKS, Lab, Options
-from conformance.rules import RULES, Outcome, Rule, verdict
+from conformance.rules import RULES, Outcome, Rule, Verdict, verdict
 from conformance.session import Judgement, Run
 from conformance.transport import AsgiTransport, HttpTransport, Transport
 
@@ -109,11 +109,11 @@ def report(run: Run, started: datetime, seconds: float, target: str, stopped: re
     lab = run.lab
     found = tuple(_result(run, rule) for rule in RULES.values() if run.wants(rule))
     problems = (why,) if why else ()
-    if not stopped and not any(one.verdict not in {results.Verdict.NOT_JUDGED} for one in found):
+    if not stopped and not any(one.verdict is not Verdict.NOT_JUDGED for one in found):
         stopped, problems = results.ExitCode.NOT_JUDGED, ("No rule could be judged.",)
     if not stopped and run.stopped:
         stopped, problems = results.ExitCode.NOT_JUDGED, (run.stopped,)
-    groundless = next((one for one in found if one.rule.id == GROUND and one.verdict is results.Verdict.NOT_JUDGED), None)
+    groundless = next((one for one in found if one.rule.id == GROUND and one.verdict is Verdict.NOT_JUDGED), None)
     if not stopped and groundless and not lab.options.read_only:
         stopped, problems = results.ExitCode.NOT_JUDGED, (f"Hardly anything could be judged: {groundless.reason}.",)
     return results.Report(
@@ -157,7 +157,7 @@ def _result(run: Run, rule: Rule) -> results.RuleResult:
     )
 
 
-def verdict_of(run: Run, rule: Rule, judgement: Judgement) -> results.Verdict:
+def verdict_of(run: Run, rule: Rule, judgement: Judgement) -> Verdict:
     """Give the verdict on a rule as it stands while the run lasts."""
     return verdict(judgement.outcome, rule.level, strict=run.strict)
 

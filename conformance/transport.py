@@ -56,10 +56,14 @@ class HttpTransport:
         self._httpx = httpx
         self._base_url = base_url.rstrip("/")
         self._timeout = timeout
-        local = urlsplit(base_url).hostname in {"127.0.0.1", "::1", "localhost"}
+        parts = urlsplit(base_url)
+        local = (parts.hostname or "").startswith("127.") or parts.hostname in {"::1", "localhost"}
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-        # A proxy of the environment is for what is far away.
-        self._client = httpx.Client(timeout=timeout, follow_redirects=False, limits=limits, trust_env=not local)
+        # A proxy of the environment is for what is far away; its certificates (SSL_CERT_FILE) are for all.
+        verify = httpx.create_ssl_context() if local and parts.scheme == "https" else True
+        self._client = httpx.Client(
+            timeout=timeout, follow_redirects=False, limits=limits, trust_env=not local, verify=verify
+        )
         self._client.headers.clear()
 
     def send(self, method: str, path: str, headers: Headers, body: bytes | None) -> Reply:
@@ -166,7 +170,7 @@ class AsgiTransport:
                 await self._app(scope, receive, send)
         except TimeoutError:
             raise
-        except Exception:  # noqa: BLE001, S110 - what a server would make a 500 of
+        except Exception:  # noqa: S110 - what a server would make a 500 of
             pass
         if not messages or messages[0]["type"] != "http.response.start":
             return Reply(500, (), b"")
