@@ -7,6 +7,7 @@ prints a traceback without the exception's message, which may quote its input.
 
 import base64
 import binascii
+import copy
 import difflib
 import logging
 import os
@@ -133,6 +134,8 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the scrubbed line."""
+        record = copy.copy(record)
+        record.exc_text = None  # what another formatter made of the exception
         return scrub(super().format(record))
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's name

@@ -165,6 +165,19 @@ def test_traceback_is_logged_without_messages_or_values(formatter):
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()], ids=["text", "json"])
+def test_traceback_that_another_formatter_has_made_is_not_taken_over(formatter):
+    """A record remembers its first formatter's traceback; the message in that one is not ours to repeat."""
+    error = failure()
+    record = logging.LogRecord(
+        "x", logging.ERROR, "x.py", 1, "it failed", (), (type(error), error, error.__traceback__)
+    )
+    assert SECRET in logging.Formatter().format(record)
+    line = formatter.format(record)
+    assert SECRET not in line
+    assert "in failure" in line
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()], ids=["text", "json"])
 def test_secrets_in_a_message_and_its_arguments_are_masked(formatter):
     """The scrubber sees the whole line, arguments included."""
     line = logged(formatter, "body %s token %s", {"password": SECRET}, "talq_your_token")
