@@ -125,7 +125,9 @@ def timestamp(value: Any) -> datetime | None:
     match = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
-    seconds = min(int(match[3]), 59)  # a leap second
+    if int(match[3]) > 60:
+        return None
+    seconds = min(int(match[3]), 59)  # 60 is a leap second
     fraction = f"{match[4] or '.0'}000000"[1:7]
     try:
         return datetime.fromisoformat(f"{match[1]}T{match[2]}{seconds:02d}.{fraction}+00:00")

@@ -6,7 +6,7 @@ broken field, nothing is shown that way: then the telling cases are sent alone, 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from conformance import expect
@@ -28,12 +28,18 @@ class Case:
     field: str
     value: Any
     rank: int = 0
+    alone: bool = False  # never packed: what a server does with this one bad field is looked at afterwards
 
 
 def field_cases(field: str, telling: Iterable[Any], more: Iterable[Any] = (), rest: Iterable[Any] = ()) -> list[Case]:
     """Give the cases of one field by their values, labelled with them."""
     ranked = ((rank, value) for rank, values in enumerate((telling, more, rest)) for value in values)
     return [Case(f"{field} {expect.show(value)}", field, value, rank) for rank, value in ranked]
+
+
+def alone_first(cases: list[Case]) -> list[Case]:
+    """Give the cases with the first of them to be sent alone."""
+    return [replace(cases[0], alone=True), *cases[1:]]
 
 
 class Refusals:
@@ -61,13 +67,13 @@ class Refusals:
 
     def _is_due(self, kind: str, case: Case, number: int) -> bool:
         """Tell whether a case that nothing has shown is to be sent alone; `number` is its place among its rule's cases."""
-        if self._alone or self._packed[kind] and (kind, case.label) in self._tried:
+        if case.alone or self._alone or self._packed[kind] and (kind, case.label) in self._tried:
             return True
         return case.rank == 0 and (not self._brief or number == 0 and not self._packed[kind])
 
     def _pack(self, kind: str) -> bool:
         """Send the cases of a kind, one of each field in each request; tell whether the refusals name their fields."""
-        waiting = sorted(self.all_cases(kind), key=lambda case: case.rank)
+        waiting = sorted((case for case in self.all_cases(kind) if not case.alone), key=lambda case: case.rank)
         for _ in range((BRIEF_ROUNDS if self._brief else ROUNDS)[kind]):
             together: dict[str, Case] = {}
             for case in waiting:

@@ -8,8 +8,9 @@ from conformance.refusals import Case, field_cases
 NAME_LENGTH = 255  # characters
 
 # One text that every layer likes to change: quotes, markup, escapes, a double space, letters of four scripts, a decomposed
-# accent, a character beyond the basic plane.
-TRICKY = "Primary \"Carrier\" — US's <b>&amp;</b> \\n %41+1  {0} $HOME ünï Ω 中文 e\u0301 \U0001f4de"
+# accent; and the same with a character beyond the basic plane, which some count as two.
+TRICKY_BASIC = "Primary \"Carrier\" — US's <b>&amp;</b> \\n %41+1  {0} $HOME ünï Ω 中文 e\u0301"
+TRICKY = f"{TRICKY_BASIC} \U0001f4de"
 
 HOST = "sip.carrier-x.com"
 NOT_HOSTS = (

@@ -225,6 +225,21 @@ def test_verified_trunk_can_be_activated(verified: Life) -> None:
         expect.member_is(answer, "is_verified", True, verified.step("verify"))
 
 
+@rule(
+    "activation.off",
+    Level.DOCUMENTED,
+    "An active trunk can be turned off.",
+    source="Update SIP Trunk; Create SIP Trunk, request body: is_active",
+    sends="PUT with is_active false on a verified, active trunk",
+    accepts="200, is_active false",
+    contract=IS_ACTIVE,
+    needs=("activation.verified",),
+)
+def test_active_trunk_can_be_turned_off(verified: Life) -> None:
+    answer = expect.status_in(verified.step("deactivate"), (200,), verified.step("activate"))
+    expect.member_is(answer, "is_active", False, verified.step("activate"))
+
+
 @rule_for_each(
     ("name", "provider_name", "is_active"),
     "update.{field}.keeps-verification",

@@ -85,7 +85,7 @@ def changes(lab: Lab, subject: Subject) -> dict[str, Change]:
     sent: Mapping[str, Any] = {
         "outbound_proxy": "proxy2.carrier-x.com",
         "auth_realm": values.TRICKY,
-        "name": (f"{lab.name()} {values.TRICKY} " + "é" * LONGEST)[:LONGEST],
+        "name": (f"{lab.name()} {values.TRICKY_BASIC} " + "é" * LONGEST)[:LONGEST],
         "port": 5060,
         "transport": "tcp",
         "provider_name": f"X {values.TRICKY}",
