@@ -1,6 +1,7 @@
 """`trunkcheck`: judge an implementation of the SIP trunk API by its base URL and tokens.
 
-Exit codes: 0 it conforms, 1 a rule is broken, 2 the command was used wrongly, 3 it could not be judged, 4 the kit itself failed.
+Exit codes: 0 it conforms, 1 a rule is broken, 2 the command was used wrongly, 3 it could not be judged, 4 the kit
+itself failed.
 """
 
 import argparse
@@ -64,7 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-plan-token", help="the token of an environment without the feature (or TRUNKCHECK_NO_PLAN_TOKEN)")
     add("--working-domain", metavar="HOST", help="a SIP domain on which Verify succeeds")
     add("--failing-domain", metavar="HOST", help="a SIP domain on which Verify fails")
-    add("--profile", choices=[str(one) for one in Profile], default=str(Profile.STANDARD), help="how much to send (standard)")
+    add(
+        "--profile",
+        choices=[str(one) for one in Profile],
+        default=str(Profile.STANDARD),
+        help="how much to send (standard)",
+    )
     add("--strict", action="store_true", help="let broken inferred rules fail too")
     add("--seed", type=int, help="of the deep profile; a run prints its own")
     add("--requests", type=int, metavar="N", help="of the deep profile: at most so many beyond its tables (2000)")
@@ -148,7 +154,7 @@ def _reports(texts: Sequence[str]) -> list[tuple[str, Path]]:
 
 
 def _unwritable(path: Path) -> str:
-    """Say why a file could not be written, before a run is spent on it; an empty text when nothing speaks against it."""
+    """Say why a file could not be written, before a run is spent on it; an empty text when it can be."""
     if path.is_dir():
         return "that is a folder"
     folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -177,7 +183,14 @@ def _target(options: argparse.Namespace) -> Any:
         raise Usage(str(error)) from None
 
 
-def _judge(options: argparse.Namespace, profile: Profile, rate: float | None, only: tuple[str, ...], skip: tuple[str, ...], total: int) -> int:
+def _judge(
+    options: argparse.Namespace,
+    profile: Profile,
+    rate: float | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    total: int,
+) -> int:
     from rich.console import Console
 
     from conformance import report, waivers
@@ -193,7 +206,8 @@ def _judge(options: argparse.Namespace, profile: Profile, rate: float | None, on
     try:
         lab = runs.make_lab(
             target, _tokens(options), rate=rate, profile=profile, working_domain=options.working_domain,
-            failing_domain=options.failing_domain, read_only=options.read_only, keep=options.keep, seed=options.seed or 0,
+            failing_domain=options.failing_domain, read_only=options.read_only, keep=options.keep, seed=options.seed or
+            0,
         )  # fmt: skip
     except ValueError as error:
         raise Usage(str(error)) from None
@@ -232,7 +246,7 @@ def _run(run: Run, target: str, limits: Mapping[str, Any]) -> tuple[ExitCode | N
         run.stopped = str(error)
         return ExitCode.NOT_JUDGED, f"{target} could not be judged: {error}."
     with _own_pytest():
-        code = pytest.main(_arguments(run), plugins=[_Handover(run), plugin])
+        code = pytest.main(_arguments(), plugins=[_Handover(run), plugin])
     if code == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     if code in {pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR}:
@@ -248,14 +262,17 @@ def _explore(run: Run, limits: Mapping[str, Any]) -> tuple[ExitCode | None, str]
 
     try:
         deep.explore(run, limits)
-    except Exception as error:  # noqa: BLE001 - its text may quote an answer, so only its kind and place are told
+    except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         kind = type(error).__name__
-        return ExitCode.KIT_ERROR, f"The kit itself failed while exploring: {kind} in {Path(place.filename).name}, line {place.lineno}."
+        return (
+            ExitCode.KIT_ERROR,
+            f"The kit itself failed while exploring: {kind} in {Path(place.filename).name}, line {place.lineno}.",
+        )
     return None, ""
 
 
-def _arguments(run: Run) -> list[str]:
+def _arguments() -> list[str]:
     """Give pytest arguments under which nobody's configuration has a say."""
     return [
         str(PROBES), "-c", str(PROBES.parent / "pytest.ini"), "--rootdir", str(PROBES), "--confcutdir", str(PROBES),

@@ -1,8 +1,9 @@
 """The secrets that the kit sends, every form in which they might come back, the search for them, and the mask.
 
-A password of the kit is `head + marker + a number of its own + tail`. Head, marker and tail are the same all through a run and
-unmistakable, so that a handful of needles finds any of them, whole, encoded or cut to its ends; digests are looked up per password.
-Sources: the API's pages ("never returned", "write-only") and, for the forms, what servers are known to do with passwords.
+A password of the kit is `head + marker + a number of its own + tail`. Head, marker and tail are the same all through a
+run and unmistakable, so that a handful of needles finds any of them, whole, encoded or cut to its ends; digests are
+looked up per password. Sources: the API's pages ("never returned", "write-only") and, for the forms, what servers are
+known to do with passwords.
 """
 
 import base64
@@ -28,7 +29,7 @@ _RUNS = re.compile(r"[0-9a-z+/_-]{12,}")
 # bcrypt, Argon2, scrypt, PBKDF2, crypt(3) and LDAP: how their outputs start.
 _HASH_PREFIXES = re.compile(
     r"\$2[abxy]?\$\d\d\$|\$argon2(?:id|i|d)\$|\$7\$|\$scrypt\$|scrypt:\d|\$pbkdf2|pbkdf2_sha\d|pbkdf2:sha\d"
-    r"|\$[156y]\$[./0-9a-z]{2,}\$|\{s?sha\d*\}|\{crypt\}"
+    r"|\$[156y]\$(?:rounds=\d+\$)?[./0-9a-z]{2,}\$|\{s?sha\d*\}|\{crypt\}"
 )
 
 
@@ -92,8 +93,8 @@ class Canaries:
     def remember(self, password: str, *context: str) -> str:
         """Take note of a password, and of the digests that a server could make of it; give it back.
 
-        `context` are the username and the realm or domain it was sent with: SIP's digest authentication hashes the three
-        together (RFC 3261, section 22.4; RFC 7616, section 3.4.2).
+        `context` are the username and the realm or domain it was sent with: SIP's digest authentication hashes the
+        three together (RFC 3261, section 22.4; RFC 7616, section 3.4.2).
         """
         self._known.setdefault(password, PASSWORD_MASK)
         texts = [password] if not context else [f"{context[0]}:{realm}:{password}" for realm in context[1:]]

@@ -1,7 +1,8 @@
 """Sends requests for one of several environments, at the pace that is allowed, and keeps every exchange of the run.
 
-Answers are kept as they came for the probes, and searched for secrets as they come. `Answer.exchange` is their masked form,
-the only one that a report gets. Everything that is made is noted before it is sent and deleted at the end. Knows no rule.
+Answers are kept as they came for the probes, and searched for secrets as they come. `Answer.exchange` is their masked
+form, the only one that a report gets. Everything that is made is noted before it is sent and deleted at the end. Knows
+no rule.
 """
 
 import base64
@@ -45,7 +46,9 @@ class Stopped(NotJudged):
 
 @dataclass
 class Answer:
-    """An answer beside its request. `body` and headers are as they came, secrets included: for probes, not for reports."""
+    """An answer beside its request. `body` and headers are as they came, secrets included: for probes, not for
+    reports.
+    """
 
     number: int
     actor: str
@@ -119,8 +122,12 @@ class Pace:
             self._next = max(now, until) + 1 / self.rate
 
     def learn(self, actor: str, reply: Reply) -> None:
-        """Heed rate limit headers: a counter that was seen to count down to 0 closes the environment until its reset."""
-        named = {name.lower(): value for name, value in reply.headers if "ratelimit" in name.lower() or "rate-limit" in name.lower()}
+        """Heed rate limit headers: a counter that was seen to reach 0 closes the environment until its reset."""
+        named = {
+            name.lower(): value
+            for name, value in reply.headers
+            if "ratelimit" in name.lower() or "rate-limit" in name.lower()
+        }
         remaining = _integer(next((value for name, value in named.items() if name.endswith("remaining")), ""))
         if remaining is None:
             return
@@ -155,7 +162,9 @@ class Client:
         self._on_answer = on_answer
         self.answers: list[Answer] = []
         self.made: list[tuple[str, str]] = []  # (actor, path) of what exists because of the kit, oldest first
-        self.lost: list[tuple[str, str]] = []  # (actor, path) of POSTs that may have made something without telling what
+        self.lost: list[
+            tuple[str, str]
+        ] = []  # (actor, path) of POSTs that may have made something without telling what
         self.paths: set[str] = set()  # of all that the kit ever made
         self.left: list[str] = []  # paths of what the last clean-up could not delete
         self.unanswered: list[Answer] = []  # requests on which the connection was closed, status 0
@@ -197,7 +206,13 @@ class Client:
             raise NotJudged("the run is read-only (leave out --read-only)")
         if actor != NOBODY and not self.has(actor) and authorization is ABSENT:
             raise NotJudged(_no_token(actor))
-        raw = None if body is ABSENT else body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+        raw = (
+            None
+            if body is ABSENT
+            else body
+            if isinstance(body, bytes)
+            else json.dumps(body, ensure_ascii=False).encode()
+        )
         fields: list[tuple[str, str]] = [("User-Agent", "trunkcheck"), ("Accept", JSON_TYPE)]
         credentials = self.authorization(actor) if authorization is ABSENT else authorization
         if credentials is not None:
@@ -207,7 +222,14 @@ class Client:
         return self._exchange(actor, method, path, (*fields, *headers), raw, operation, frozenset(tags))
 
     def _exchange(
-        self, actor: str, method: str, path: str, headers: Headers, body: bytes | None, operation: str, tags: frozenset[str]
+        self,
+        actor: str,
+        method: str,
+        path: str,
+        headers: Headers,
+        body: bytes | None,
+        operation: str,
+        tags: frozenset[str],
     ) -> Answer:
         waited = 0.0
         for attempt in range(TRIES):
@@ -233,7 +255,14 @@ class Client:
             raise Stopped(sentence) if actor == FIRST else NotJudged(f"{sentence} ({TOKEN_VARIABLES[actor][1:]})")
 
     def _once(
-        self, actor: str, method: str, path: str, headers: Headers, body: bytes | None, operation: str, tags: frozenset[str]
+        self,
+        actor: str,
+        method: str,
+        path: str,
+        headers: Headers,
+        body: bytes | None,
+        operation: str,
+        tags: frozenset[str],
     ) -> Answer:
         if self.limit is not None and self.requests >= self.limit:
             raise Stopped(f"the budget of {self.limit} requests is used up")
@@ -248,7 +277,21 @@ class Client:
         except NoAnswer as error:
             if error.dropped:
                 number, duration_ms = len(self.answers), (time.perf_counter() - started) * 1000
-                lost = Answer(number, actor, method, path, headers, body, 0, (), b"", duration_ms, time.time(), operation, tags=tags)
+                lost = Answer(
+                    number,
+                    actor,
+                    method,
+                    path,
+                    headers,
+                    body,
+                    0,
+                    (),
+                    b"",
+                    duration_ms,
+                    time.time(),
+                    operation,
+                    tags=tags,
+                )
                 self.unanswered.append(lost)
             raise NotJudged(f"{operation or method + ' ' + path}: {error}") from None
         duration_ms = (time.perf_counter() - started) * 1000
@@ -258,7 +301,8 @@ class Client:
             duration_ms, time.time(), operation, tuple(self.canaries.search(reply.body, reply.headers)), tags,
         )  # fmt: skip
         self.answers.append(answer)
-        if makes and reply.tries == 1 and (answer.is_refusal or answer.is_success and answer.member("id") is not None):
+        told = answer.is_refusal or (answer.is_success and answer.member("id") is not None)
+        if makes and reply.tries == 1 and told:
             self.lost.remove((actor, path))
         if self._on_answer:
             self._on_answer(answer)
@@ -317,7 +361,9 @@ class Client:
             method=answer.method,
             path=mask(answer.path),
             request_headers=tuple((name, self._mask_header(value)) for name, value in answer.request_headers),
-            request_body=None if answer.request_body is None else _short(mask(answer.request_body.decode("utf-8", "replace"))),
+            request_body=None
+            if answer.request_body is None
+            else _short(mask(answer.request_body.decode("utf-8", "replace"))),
             status=answer.status or None,
             response_headers=response_headers,
             response_body=response_body,
@@ -330,14 +376,17 @@ class Client:
         hits = {hit.where: hit for hit in answer.hits}
         body_hit = next((hit for where, hit in hits.items() if not where.startswith(("header ", "a header"))), None)
         if body_hit:
-            body = f"({len(answer.body)} bytes, not shown: the {body_hit.secret} came back {body_hit.form}, at {body_hit.where})"
+            found = f"the {body_hit.secret} came back {body_hit.form}, at {body_hit.where}"
+            body = f"({len(answer.body)} bytes, not shown: {found})"
         else:
             body = _short(self.canaries.mask(answer.body.decode("utf-8", "replace")))
         headers = []
         for name, value in answer.headers:
             hidden = f"header {name}" in hits or name.lower() in self.withheld
             shown = "(not shown: a secret came back here)" if hidden else self.canaries.mask(value)
-            headers.append(("(not shown)", "a secret came back in a header's name") if self.canaries.find(name) else (name, shown))
+            headers.append(
+                ("(not shown)", "a secret came back in a header's name") if self.canaries.find(name) else (name, shown)
+            )
         for member in self.withheld:
             body = re.sub(rf'("{re.escape(member)}"\s*:\s*)("(?:[^"\\]|\\.)*"|[^,}}\]]+)', r'\1"***"', body)
         return tuple(headers), body
@@ -356,7 +405,9 @@ class Client:
     def _curl(self, answer: Answer) -> str:
         """Give a command that sends the request again; secrets are shell variables."""
         mask = self.canaries.mask
-        headers = tuple((name, self._mask_header(value)) for name, value in answer.request_headers if name not in OWN_HEADERS)
+        headers = tuple(
+            (name, self._mask_header(value)) for name, value in answer.request_headers if name not in OWN_HEADERS
+        )
         body = None
         if answer.request_body is not None:  # bytes that are no UTF-8 stay as they are
             text = answer.request_body.decode("utf-8", "surrogateescape")
@@ -410,7 +461,9 @@ def _seconds_until(text: str) -> float | None:
 
 
 def _retry_delay(answer: Answer, attempt: int) -> float:
-    """Give how long a 429 asks to wait, in seconds: Retry-After (RFC 9110, section 10.2.3), else a reset header, else a guess."""
+    """Give how long a 429 asks to wait, in seconds: Retry-After (RFC 9110, section 10.2.3), else a reset header, else
+    a guess.
+    """
     text = answer.header("retry-after") or ""
     if (seconds := _integer(text)) is not None:
         return min(max(float(seconds), 0.05), LONGEST_WAIT + 1)

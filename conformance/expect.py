@@ -1,4 +1,4 @@
-"""The verifiers: each looks at answers and raises `Broken`, with what was expected and what came. They know no level."""
+"""The verifiers: each looks at answers and raises `Broken`, with what was expected and what came. None knows a level."""
 
 import json
 import re
@@ -34,7 +34,9 @@ TRUNK_TIMES = ("created_at", "updated_at", "last_health_check_at", "checked_at")
 class Broken(Exception):
     """A rule is broken. `answers` are those that show it, the one that matters last."""
 
-    def __init__(self, expected: str, actual: str, *answers: Answer, control: Answer | None = None, sent: str = "") -> None:
+    def __init__(
+        self, expected: str, actual: str, *answers: Answer, control: Answer | None = None, sent: str = ""
+    ) -> None:
         super().__init__(f"expected {expected}; got {actual}")
         self.expected = expected
         self.actual = actual
@@ -108,7 +110,7 @@ def has_type(value: Any, kind: str) -> bool:
     if kind.endswith(" or null"):
         return value is None or has_type(value, kind.removesuffix(" or null"))
     if kind == "integer":
-        return isinstance(value, int) and not isinstance(value, bool) or isinstance(value, float) and value.is_integer()
+        return not isinstance(value, bool) and isinstance(value, int | float) and float(value).is_integer()
     if kind == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, {"string": str, "boolean": bool, "object": dict, "array": list}[kind])

@@ -1,8 +1,8 @@
 """What probes share: valid requests, the trunks they work on, and the controls that make a refusal count.
 
-A refusal proves a rule only if the same request with valid values is accepted in this run. So a refusal is first kept as
-*pending*; the next accepted request of its kind confirms it, at the latest one that `close` sends for that purpose. What no
-accepted request followed is not judged.
+A refusal proves a rule only if the same request with valid values is accepted in this run. So a refusal is first kept
+as *pending*; the next accepted request of its kind confirms it, at the latest one that `close` sends for that purpose.
+What no accepted request followed is not judged.
 """
 
 import json
@@ -29,7 +29,30 @@ LIKELY_FAILING_DOMAIN = "auth-fail.carrier-x.com"  # what this project's mock ta
 _ENDPOINTS = (("tls", 5061), ("tcp", 5061), ("udp", 5062), ("tls", 5060), ("tcp", 65535), ("udp", 1))
 
 # Numbers that are valid in their country's plan: the part reserved for fiction of North American area codes.
-_AREA_CODES = (202, 206, 212, 213, 214, 215, 303, 305, 312, 313, 404, 412, 415, 503, 504, 512, 602, 612, 617, 702, 713, 808)
+_AREA_CODES = (
+    202,
+    206,
+    212,
+    213,
+    214,
+    215,
+    303,
+    305,
+    312,
+    313,
+    404,
+    412,
+    415,
+    503,
+    504,
+    512,
+    602,
+    612,
+    617,
+    702,
+    713,
+    808,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +93,9 @@ class Lab:
         self.wants: Callable[[str], bool] = lambda _rule: False  # whether this run judges a rule; set by who knows
         self.refusals = Refusals(alone=options.profile is Profile.DEEP, brief=self.brief)
         self.refusals.senders = {"create": self._bad_create, "did": self._bad_did}
-        self.refused_documented: Answer | None = None  # the documented create, where only another form of it was accepted
+        self.refused_documented: Answer | None = (
+            None  # the documented create, where only another form of it was accepted
+        )
         self._spare: list[Answer] = []  # trunks that positive probes made and nobody has touched since
         self._names = 0
         self._numbers = int(options.run_id, 16)
@@ -93,7 +118,9 @@ class Lab:
     def body(self, **changes: Any) -> dict[str, Any]:
         """Give a valid create body (the documented seven fields), with changes; ABSENT leaves a field out."""
         name = self.name()
-        transport, port = _ENDPOINTS[self._names % len(_ENDPOINTS)] if self._names > 1 and not changes else _ENDPOINTS[0]
+        transport, port = (
+            _ENDPOINTS[self._names % len(_ENDPOINTS)] if self._names > 1 and not changes else _ENDPOINTS[0]
+        )
         fields = {
             "name": name,
             "provider_name": "carrier-x",
@@ -202,7 +229,9 @@ class Lab:
         """
         for answer in self._spare:
             on_working_domain = expect.same_host(answer.member("domain"), self.domain)
-            if not to_verify or on_working_domain and (answer.member("transport"), answer.member("port")) in _ENDPOINTS[1:]:
+            if not to_verify or (
+                on_working_domain and (answer.member("transport"), answer.member("port")) in _ENDPOINTS[1:]
+            ):
                 self._spare.remove(answer)
                 return answer
         return self.usable(self.create(), "a create")
@@ -254,7 +283,9 @@ class Lab:
 
     # Negatives
 
-    def refuse(self, answer: Answer, kind: str, label: str, *, expected: str = "400 or 422", cleanup: bool = True) -> Answer:
+    def refuse(
+        self, answer: Answer, kind: str, label: str, *, expected: str = "400 or 422", cleanup: bool = True
+    ) -> Answer:
         """Want a refusal. It counts once an accepted request of its kind has followed; an acceptance is Broken."""
         if answer.is_success and not expect.says_no(answer):
             if cleanup:
@@ -284,7 +315,9 @@ class Lab:
 
     def _bad_did(self, changes: Mapping[str, Any]) -> Answer:
         fields = {"country_code": "US", "number": self.number(), **changes}
-        answer = self.add_did(self.main, {name: value for name, value in fields.items() if value is not ABSENT}, tags=("negative",))
+        answer = self.add_did(
+            self.main, {name: value for name, value in fields.items() if value is not ABSENT}, tags=("negative",)
+        )
         if answer.is_success and (path := did_path(self.main, answer)):
             self.delete_did(path)
         return answer
@@ -299,7 +332,7 @@ class Lab:
         """Let an accepted request confirm the refusals of its kind before it."""
         self.controls[kind] = answer
         live = self._live - (kind == "create")
-        self.pending = [one for one in self.pending if one.kind != kind or kind == "create" and one.live > live]
+        self.pending = [one for one in self.pending if one.kind != kind or (kind == "create" and one.live > live)]
 
     def _try_control(self, kind: str) -> None:
         try:
@@ -339,14 +372,21 @@ class Lab:
     def baseline(self) -> Answer:
         """The answer to the documented create; its trunk stays through the run. NotJudged when none is accepted."""
         tried = []
-        for changes in ({}, {"port": ABSENT, "transport": ABSENT}, {"outbound_proxy": "proxy.carrier-x.com", "auth_realm": "carrier-x"}):
+        for changes in (
+            {},
+            {"port": ABSENT, "transport": ABSENT},
+            {"outbound_proxy": "proxy.carrier-x.com", "auth_realm": "carrier-x"},
+        ):
             answer = self.create(self.body(**changes))
             tried.append(answer)
             if answer.is_success and not expect.says_no(answer):
                 self.controls["create"] = answer
                 self.refused_documented = tried[0] if len(tried) > 1 else None
                 return answer
-        self.notes.add("Registering a trunk was refused, so hardly anything could be judged: see what the token's plan and quota allow.")
+        self.notes.add(
+            "Registering a trunk was refused, so hardly anything could be judged:"
+            " see what the token's plan and quota allow."
+        )
         raise NotJudged(f"no create was accepted ({expect.summary(tried[0])})")
 
     @cached_property
@@ -355,7 +395,9 @@ class Lab:
         return path_of(self.baseline)
 
     def close(self) -> None:
-        """Send the controls that are still owed, then delete everything that was made. Does it once, also after Ctrl-C."""
+        """Send the controls that are still owed, then delete everything that was made. Does it once, also after
+        Ctrl-C.
+        """
         if self._closed:
             return
         self._closed = True
@@ -396,7 +438,6 @@ def did_path(trunk: str, answer: Answer) -> str | None:
     """Give the path of the DID that an answer is about, or None."""
     identity = answer.member("id")
     return None if identity is None else f"{trunk}/dids/{quote(str(identity), safe='')}"
-
 
 
 def entries(answer: Answer) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """The list of trunks, on whatever pages it comes: paging is left open, so every usual style is followed.
 
-A link (RFC 8288, or a URL in the body) or a cursor that the answer gives is followed. Where an answer only says that there is
-more, numbered pages, offsets and the last id are tried, and the first of them that brings something new is kept to.
+A link (RFC 8288, or a URL in the body) or a cursor that the answer gives is followed. Where an answer only says that
+there is more, numbered pages, offsets and the last id are tried, and the first of them that brings something new is
+kept to.
 """
 
 import json
@@ -67,7 +68,9 @@ def _id(entry: dict[str, Any]) -> str:
 
 
 def _pages(lab: Lab, actor: str, wanting: Callable[[], bool]) -> Iterator[Answer]:
-    """Give the pages of the list. `wanting` tells whether something is still missed, so that a hidden page is looked for."""
+    """Give the pages of the list. `wanting` tells whether something is still missed, so that a hidden page is looked
+    for.
+    """
     page = _fetch(lab, actor, "")
     if not page.is_success:
         raise NotJudged(f"the list was refused ({expect.summary(page)})")
@@ -114,8 +117,12 @@ def _given_next(page: Answer) -> str | None:
 
 def _around(page: Answer) -> list[tuple[str, Any]]:
     """Give what stands in an answer beside its entries, by lower-case path."""
-    envelope = {name: value for name, value in page.json.items() if name != "data"} if isinstance(page.json, dict) else {}
-    headers = [(f"header.{name.lower().removeprefix('x-').replace('-', '_')}", _number(value)) for name, value in page.headers]
+    envelope = (
+        {name: value for name, value in page.json.items() if name != "data"} if isinstance(page.json, dict) else {}
+    )
+    headers = [
+        (f"header.{name.lower().removeprefix('x-').replace('-', '_')}", _number(value)) for name, value in page.headers
+    ]
     return [(path.lower(), value) for path, value in leaves(envelope)] + headers
 
 
@@ -129,6 +136,6 @@ def _says_more(page: Answer, read: int, pages: int) -> bool:
         if isinstance(value, bool):
             if name in _MORE and value:
                 return True
-        elif isinstance(value, int) and (name in _TOTALS and value > read or name in _LAST_PAGES and value > pages):
+        elif isinstance(value, int) and ((name in _TOTALS and value > read) or (name in _LAST_PAGES and value > pages)):
             return True
     return False

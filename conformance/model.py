@@ -1,9 +1,9 @@
 """What the trunks of two environments must be after each operation, as far as the documents say so. Sends nothing.
 
-Where the documents leave an effect open, what the server says is taken over: an update with the same value or of port, proxy or
-realm may take the verification away or leave it; so may an empty one; a Verify that fails may turn an active trunk off at once
-or later. What is certain is certain for every implementation, and raises `Departure` with the rule that says it.
-Sources: the pages *Update SIP Trunk*, *Verify SIP Trunk*, *SIP Trunk Health*, *Delete SIP Trunk*; *Create SIP Trunk*, notes.
+Where the documents leave an effect open, what the server says is taken over: an update with the same value, or of port,
+proxy or realm, may take the verification away or leave it; so may an empty one; a Verify that fails may turn an active
+trunk off at once or later. What is certain is certain for every implementation, and raises `Departure` with its rule.
+Sources: the pages *Update SIP Trunk*, *Verify SIP Trunk*, *SIP Trunk Health*, *Delete SIP Trunk*.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,8 @@
 """The pytest face of the kit: its options, the bench that probes work on, and the way from outcomes to a report.
 
-pytest is the runner. The command hands over a `Run` through `config.stash`; in somebody's own suite the options below make one
-(`pytest --pyargs conformance.probes --trunk-url URL`, or an ASGI app given with `--trunk-app module:name`). Without a target
-the probes are skipped, and nothing else of this plugin does anything.
+pytest is the runner. The command hands over a `Run` through `config.stash`; in somebody's own suite the options below
+make one (`pytest --pyargs conformance.probes --trunk-url URL`, or an ASGI app given with `--trunk-app module:name`).
+Without a target the probes are skipped, and nothing else of this plugin does anything.
 """
 
 import importlib
@@ -19,9 +19,9 @@ from conformance.rules import RULES, Level, Outcome, Profile, Rule
 from conformance.session import Judgement, Run
 
 PROBES = Path(__file__).parent / "probes"
-WHOLE_RUN = ("answer.", "auth.challenge", "plan.status", "method.allow", "create.id.unique", "create.refused-makes-nothing",
-             "did.refused-not-stored", "update.refused-changes-nothing", "redaction.password", "redaction.no-member", "redaction.token",
-             "create.server-made")  # fmt: skip
+_ON_MOST = ("plan.status", "create.refused-makes-nothing", "did.refused-not-stored", "update.refused-changes-nothing")
+_ON_ALL = ("answer.", "redaction.password", "redaction.no-member", "redaction.token", "auth.challenge", "method.allow",
+           "create.id.", "delete.not-listed", "list.entries")  # fmt: skip
 
 
 RUN = pytest.StashKey[Run]()
@@ -30,9 +30,13 @@ RUN = pytest.StashKey[Run]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the kit's options for somebody's own suite; tokens come from the environment."""
     group = parser.getgroup("trunkcheck", "conformance with the SIP trunk contract")
-    group.addoption("--trunk-url", metavar="BASE_URL", help="judge the implementation at this base URL (token: TRUNKCHECK_TOKEN)")
+    group.addoption(
+        "--trunk-url", metavar="BASE_URL", help="judge the implementation at this base URL (token: TRUNKCHECK_TOKEN)"
+    )
     group.addoption("--trunk-app", metavar="MODULE:NAME", help="judge an ASGI app in this process")
-    group.addoption("--trunk-profile", choices=[str(one) for one in Profile], default="standard", help="how much to send")
+    group.addoption(
+        "--trunk-profile", choices=[str(one) for one in Profile], default="standard", help="how much to send"
+    )
     group.addoption("--trunk-strict", action="store_true", help="let broken inferred rules fail")
     group.addoption("--trunk-working-domain", metavar="HOST", help="a SIP domain on which Verify succeeds")
     group.addoption("--trunk-failing-domain", metavar="HOST", help="a SIP domain on which Verify fails")
@@ -99,14 +103,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def looks_back(rule: Rule) -> int:
     """Tell whether a rule is judged on the exchanges of the whole run: 0 no, 1 on most of them, 2 on all."""
-    if rule.id.startswith(("answer.", "redaction.password", "redaction.no-member", "redaction.token", "auth.challenge", "method.allow", "create.id.")):
-        return 2
-    return int(rule.id.startswith(WHOLE_RUN))
+    return 2 if rule.id.startswith(_ON_ALL) else int(rule.id.startswith(_ON_MOST))
 
 
 def _rule(item: pytest.Item) -> Rule:
     rule = rule_of(item)
-    assert rule is not None
+    if rule is None:
+        raise ValueError(f"{item.nodeid} judges no rule")
     return rule
 
 
@@ -114,7 +117,8 @@ def _rule(item: pytest.Item) -> Rule:
 def lab(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The bench that the run's probes share."""
     run = _run(request.config)
-    assert run is not None
+    if run is None:
+        raise pytest.UsageError("no target: give --trunk-url or --trunk-app")
     yield run.lab
     run.lab.close()
 
@@ -189,7 +193,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn what a probe raised into a judgement, and into pytest's own outcome."""
     from conformance.client import NotJudged, Stopped
     from conformance.expect import Broken
@@ -198,7 +204,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     run = _run(item.config) if rule else None
     error = call.excinfo.value if call.excinfo else None
     if run and rule and isinstance(error, NotJudged):
-        call.excinfo = pytest.ExceptionInfo.from_exception(pytest.skip.Exception(str(error), _use_item_location=True).with_traceback(error.__traceback__))
+        call.excinfo = pytest.ExceptionInfo.from_exception(
+            pytest.skip.Exception(str(error), _use_item_location=True).with_traceback(error.__traceback__)
+        )
     report = yield
     if run is None or rule is None or call.when == "teardown":
         return report
@@ -234,7 +242,8 @@ def _sentence(rule: Rule, broken: Any) -> str:
 
 def _traceback(run: Run, call: pytest.CallInfo[None]) -> str:
     """Give the places of a failure inside the kit and its type; its text may quote an answer, so it is masked."""
-    assert call.excinfo is not None
+    if call.excinfo is None:
+        return "nothing was raised"
     last = call.excinfo.traceback[-1]
     text = f"{call.excinfo.typename} in {Path(str(last.path)).name}, line {last.lineno + 1}: {call.excinfo.value}"
     masked: str = run.lab.canaries.mask(text[:500])

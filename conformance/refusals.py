@@ -1,8 +1,9 @@
 """Tables of requests that must be refused, and how they are sent with few requests.
 
-Most servers tell every broken field. So a request that is bad in many fields at once shows, for each field that the refusal
-names by itself, that its value alone is enough. A value that was not named is sent alone. Where a server tells only the first
-broken field, nothing is shown that way: then the telling cases are sent alone, and the others only in the deep profile.
+Most servers tell every broken field. So a request that is bad in many fields at once shows, for each field that the
+refusal names by itself, that its value alone is enough. A value that was not named is sent alone. Where a server tells
+only the first broken field, nothing is shown that way: then the telling cases are sent alone, and the others only in
+the deep profile.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +22,8 @@ BRIEF_ROUNDS: Final = {"create": 5, "update": 3, "did": 1}
 class Case:
     """One change that makes a valid request bad.
 
-    Cases of rank 0 are telling: they stand for the others where each costs a request. Others follow in the order of rank.
+    Cases of rank 0 are telling: they stand for the others where each costs a request. Others follow in the order of
+    rank.
     """
 
     label: str
@@ -43,11 +45,15 @@ def alone_first(cases: list[Case]) -> list[Case]:
 
 
 class Refusals:
-    """Sends cases, packed where that shows something. `senders` has, for each kind, what sends a valid request with changes."""
+    """Sends cases, packed where that shows something. `senders` has, for each kind, what sends a valid request with
+    changes.
+    """
 
     def __init__(self, *, alone: bool = False, brief: bool = False) -> None:
         self.senders: dict[str, Callable[[Mapping[str, Any]], Answer]] = {}
-        self.all_cases: Callable[[str], list[Case]] = lambda _kind: []  # what the run is going to ask for; set by who knows
+        self.all_cases: Callable[[str], list[Case]] = (
+            lambda _kind: []
+        )  # what the run is going to ask for; set by who knows
         self._alone = alone  # send every case alone: the deep profile
         self._brief = brief  # send little: the quick profile
         self._packed: dict[str, bool] = {}  # kinds that were tried packed, and whether that shows anything
@@ -66,10 +72,12 @@ class Refusals:
                 yield case, self.senders[kind]({case.field: case.value})
 
     def _is_due(self, kind: str, case: Case, number: int) -> bool:
-        """Tell whether a case that nothing has shown is to be sent alone; `number` is its place among its rule's cases."""
-        if case.alone or self._alone or self._packed[kind] and (kind, case.label) in self._tried:
+        """Tell whether a case that nothing has shown is to be sent alone; `number` is its place among its rule's
+        cases.
+        """
+        if case.alone or self._alone or (self._packed[kind] and (kind, case.label) in self._tried):
             return True
-        return case.rank == 0 and (not self._brief or number == 0 and not self._packed[kind])
+        return case.rank == 0 and (not self._brief or (number == 0 and not self._packed[kind]))
 
     def _pack(self, kind: str) -> bool:
         """Send the cases of a kind, one of each field in each request; tell whether the refusals name their fields."""

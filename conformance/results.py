@@ -1,4 +1,6 @@
-"""The result of a run: one model, from which every report is made. Holds nothing secret: it is masked before it gets here."""
+"""The result of a run: one model, from which every report is made. Holds nothing secret: it is masked before it gets
+here.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -99,6 +101,6 @@ class Report:
         verdicts = self.count()
         if verdicts[Verdict.KIT_ERROR] or self.stopped is ExitCode.KIT_ERROR:
             return ExitCode.KIT_ERROR
-        if verdicts[Verdict.FAIL] or self.problems and self.stopped is None:
+        if verdicts[Verdict.FAIL] or (self.problems and self.stopped is None):
             return ExitCode.BROKEN
         return self.stopped or ExitCode.CONFORMS

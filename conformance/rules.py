@@ -74,7 +74,7 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(
-    id: str,  # noqa: A002 - the word for it
+    id: str,
     level: Level,
     says: str,
     *,
@@ -99,7 +99,7 @@ def rule(
 
 def rule_for_each(
     fields: Iterable[str],
-    id: str,  # noqa: A002 - the word for it
+    id: str,
     level: Level,
     says: str,
     *,

@@ -34,7 +34,9 @@ def check_url(text: str) -> str:
     """Give a base URL without its last slash; ValueError with a sentence when it is none."""
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("BASE_URL must start with http:// or https:// and name a host, as in http://127.0.0.1:8080/api/v1")
+        raise ValueError(
+            "BASE_URL must start with http:// or https:// and name a host, as in http://127.0.0.1:8080/api/v1"
+        )
     if parts.username or parts.password:
         raise ValueError("BASE_URL must not hold a user or password")
     if parts.query or parts.fragment:
@@ -44,10 +46,14 @@ def check_url(text: str) -> str:
 
 
 def check_tokens(tokens: Mapping[str, str]) -> None:
-    """Refuse tokens that cannot stand in a header, or that name the same environment twice; ValueError, never with the token."""
+    """Refuse tokens that cannot stand in a header, or that name the same environment twice; ValueError, never with the
+    token.
+    """
     for actor, token in tokens.items():
         if not token.isascii() or not token.isprintable() or token != token.strip() or " " in token:
-            raise ValueError(f"the token for {VARIABLES[actor]} has a line break, a space or another character that no header may have")
+            raise ValueError(
+                f"the token for {VARIABLES[actor]} has a line break, a space or another character that no header has"
+            )
     if FIRST not in tokens:
         raise ValueError("a token is needed: --token, or the environment variable TRUNKCHECK_TOKEN")
     if len(set(tokens.values())) < len(tokens):
@@ -104,7 +110,9 @@ def knock(lab: Lab) -> None:
         raise NoTarget(f"it is not available ({answer.status})")
 
 
-def report(run: Run, started: datetime, seconds: float, target: str, stopped: results.ExitCode | None = None, why: str = "") -> results.Report:
+def report(
+    run: Run, started: datetime, seconds: float, target: str, stopped: results.ExitCode | None = None, why: str = ""
+) -> results.Report:
     """Give the report of a finished run."""
     lab = run.lab
     found = tuple(_result(run, rule) for rule in RULES.values() if run.wants(rule))
@@ -146,7 +154,9 @@ def _hints(lab: Lab) -> list[str]:
 def _result(run: Run, rule: Rule) -> results.RuleResult:
     judgement = run.judgements.get(rule.id) or Judgement(Outcome.NOT_JUDGED, run.stopped or "the run ended before it")
     if judgement.outcome is Outcome.KEPT and rule.id in run.lab.unconfirmed:
-        judgement = Judgement(Outcome.NOT_JUDGED, f"it was refused, but so was the control: {run.lab.unconfirmed[rule.id]}")
+        judgement = Judgement(
+            Outcome.NOT_JUDGED, f"it was refused, but so was the control: {run.lab.unconfirmed[rule.id]}"
+        )
     findings = (_finding(run.lab.client, rule, judgement.broken),) if judgement.broken else ()
     return results.RuleResult(
         rule,

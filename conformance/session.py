@@ -1,4 +1,6 @@
-"""One run while it lasts: the bench, which rules are wanted, and what was found so far. Light enough for every pytest start."""
+"""One run while it lasts: the bench, which rules are wanted, and what was found so far. Light enough for every pytest
+start.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,6 @@
-"""Values that fields must refuse, as cases. Sources: *Create SIP Trunk*, request body; RFC 3261, section 25.1, for hosts."""
+"""Values that fields must refuse, as cases. Sources: *Create SIP Trunk*, request body; RFC 3261, section 25.1, for
+hosts.
+"""
 
 from typing import Any
 
@@ -7,9 +9,9 @@ from conformance.refusals import Case, field_cases
 
 NAME_LENGTH = 255  # characters
 
-# One text that every layer likes to change: quotes, markup, escapes, a double space, letters of four scripts, a decomposed
-# accent; and the same with a character beyond the basic plane, which some count as two.
-TRICKY_BASIC = "Primary \"Carrier\" — US's <b>&amp;</b> \\n %41+1  {0} $HOME ünï Ω 中文 e\u0301"
+# One text that every layer likes to change: quotes, markup, escapes, a double space, letters of four scripts, a
+# decomposed accent; and the same with a character beyond the basic plane, which some count as two.
+TRICKY_BASIC = 'Primary "Carrier" — US\'s <b>&amp;</b> \\n %41+1  {0} $HOME ünï Ω 中文 e\u0301'
 TRICKY = f"{TRICKY_BASIC} \U0001f4de"
 
 HOST = "sip.carrier-x.com"
@@ -18,8 +20,8 @@ NOT_HOSTS = (
     "-sip.carrier-x.com", "sïp.carrier-x.com", "",
 )  # fmt: skip
 MORE_NOT_HOSTS = (
-    "sip-.carrier-x.com", f"{HOST};transport=tls", "2001:db8::1", "sip%2ecarrier-x.com", f"https://{HOST}", f"{HOST}?x=1",
-    "[2001:db8::1", "[2001:db8::zz]", f"{HOST},sip2.carrier-x.com", "sip!.carrier-x.com", ".carrier-x.com",
+    "sip-.carrier-x.com", f"{HOST};transport=tls", "2001:db8::1", "sip%2ecarrier-x.com", f"https://{HOST}",
+    f"{HOST}?x=1", "[2001:db8::1", "[2001:db8::zz]", f"{HOST},sip2.carrier-x.com", ".carrier-x.com",
 )  # fmt: skip
 # A port behind an outbound proxy, and "" for an unset one, are matters of choice.
 NOT_PROXIES = tuple(host for host in NOT_HOSTS if host not in {"", f"{HOST}:5061"})
@@ -43,7 +45,9 @@ def wrong_types(canaries: Canaries, field: str) -> list[Case]:
     }
     # Who lets a number or a list pass hardly stops there.
     telling = {"a number", "a list", "an object"} if secret else {"a number", "a list" if field < "n" else "an object"}
-    return [Case(f"{field} that is {kind}", field, value, 0 if kind in telling else 2) for kind, value in values.items()]
+    return [
+        Case(f"{field} that is {kind}", field, value, 0 if kind in telling else 2) for kind, value in values.items()
+    ]
 
 
 def ports_out_of_range(*, update: bool = False) -> list[Case]:
@@ -53,12 +57,16 @@ def ports_out_of_range(*, update: bool = False) -> list[Case]:
 
 def ports_of_other_types() -> list[Case]:
     """Give values that are no integer."""
-    return field_cases("port", ("5061", True, 5061.5), ([5061], "", "tls", False, 0.5, {"port": 5061}, " 5061", "5061.0"))
+    return field_cases(
+        "port", ("5061", True, 5061.5), ([5061], "", "tls", False, 0.5, {"port": 5061}, " 5061", "5061.0")
+    )
 
 
 def other_transports() -> list[Case]:
     """Give values that are none of the three transports."""
-    return field_cases("transport", ("TLS", "sctp", 1), ("", ["tls"], "Udp", "ws", "tls,udp", True, {}, "tlsx", "TCP", 0))
+    return field_cases(
+        "transport", ("TLS", "sctp", 1), ("", ["tls"], "Udp", "ws", "tls,udp", True, {}, "tlsx", "TCP", 0)
+    )
 
 
 def other_activities() -> list[Case]:

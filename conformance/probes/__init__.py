@@ -2,7 +2,19 @@
 
 import importlib
 
-SECTIONS = ("answers", "auth", "bodies", "create", "read", "update", "delete", "lifecycle", "dids", "isolation", "redaction")
+SECTIONS = (
+    "answers",
+    "auth",
+    "bodies",
+    "create",
+    "read",
+    "update",
+    "delete",
+    "lifecycle",
+    "dids",
+    "isolation",
+    "redaction",
+)
 
 
 def load() -> None:

@@ -18,7 +18,9 @@ def minimal(lab: Lab, full: Sent) -> Sent:
 
 @pytest.fixture(scope="session")
 def full(lab: Lab) -> Sent:
-    """A trunk created with every field, tricky texts and texts that look like other types; read, then left to whoever needs one."""
+    """A trunk created with every field, tricky texts and texts that look like other types; read, then left to whoever
+    needs one.
+    """
     special = {
         "domain": "1st-SIP.x--y.carrier-x.com",
         "transport": "udp",

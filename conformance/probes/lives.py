@@ -1,4 +1,6 @@
-"""The life of one trunk, in steps that several sections look at: unverified, verified, changed, and pointed at a failing carrier."""
+"""The life of one trunk, in steps that several sections look at: unverified, verified, changed, and pointed at a
+failing carrier.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -71,7 +73,11 @@ def verified(lab: Lab, unverified: Life) -> Life:
 def is_yes(answer: Answer) -> bool:
     """Tell whether a Verify succeeded, going by anything that it says."""
     said = isinstance(answer.json, dict) and answer.json.get("success") is True
-    return answer.is_success and (said or answer.member("is_verified") is True) and answer.member("is_verified") is not False
+    return (
+        answer.is_success
+        and (said or answer.member("is_verified") is True)
+        and answer.member("is_verified") is not False
+    )
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,11 @@ VERIFY = "POST /sip-trunks/{trunk_id}/verify"
 def on_operations(lab: Lab) -> Iterator[Answer]:
     """Give the answers of the ten operations; not those on other paths and methods, nor a wait for a rate limit."""
     for answer in lab.client.answers:
-        if answer.status != 429 and "outside" not in answer.tags and (answer.operation.partition(" ")[0] in {"GET", "POST", "PUT", "DELETE"}):
+        if (
+            answer.status != 429
+            and "outside" not in answer.tags
+            and (answer.operation.partition(" ")[0] in {"GET", "POST", "PUT", "DELETE"})
+        ):
             yield answer
 
 
@@ -55,7 +59,7 @@ def test_no_request_brings_about_a_5xx(lab: Lab) -> None:
 @rule(
     "answer.refusal-is-4xx",
     Level.DOCUMENTED,
-    "A refusal is a 4xx, never a 2xx with success false, never a redirect; only a failed Verify is an answer of its own.",
+    "A refusal is a 4xx, never a 2xx with success false, never a redirect; a failed Verify alone is an answer.",
     source=INTRODUCTION,
     sends="every request of the run",
     accepts="2xx with success true, or 4xx",
@@ -125,7 +129,7 @@ def test_successes_have_their_form(lab: Lab) -> None:
 )
 def test_errors_have_their_form(lab: Lab) -> None:
     for answer in on_operations(lab):
-        if not answer.is_refusal or answer.operation == VERIFY and isinstance(answer.data, dict):
+        if not answer.is_refusal or (answer.operation == VERIFY and isinstance(answer.data, dict)):
             continue
         want_error(answer)
 
@@ -155,7 +159,11 @@ def want_error(answer: Answer) -> None:
 def test_error_codes_have_their_form(lab: Lab) -> None:
     for answer in on_operations(lab):
         code = expect.error_code(answer)
-        if answer.is_refusal and code and not (isinstance(code, str) and code.isascii() and code == code.upper() and " " not in code):
+        if (
+            answer.is_refusal
+            and code
+            and not (isinstance(code, str) and code.isascii() and code == code.upper() and " " not in code)
+        ):
             raise Broken("a code such as VALIDATION_ERROR", expect.show(code), answer)
 
 
@@ -187,7 +195,12 @@ def test_broken_fields_have_their_status(lab: Lab) -> None:
 )
 def test_refusal_names_the_field(lab: Lab) -> None:
     for answer in on_operations(lab):
-        if answer.operation != "POST /sip-trunks" or answer.status not in {400, 422} or "no-json" in answer.tags or answer.actor != "first":
+        if (
+            answer.operation != "POST /sip-trunks"
+            or answer.status not in {400, 422}
+            or "no-json" in answer.tags
+            or answer.actor != "first"
+        ):
             continue
         try:
             sent = json.loads(answer.request_body or b"")
@@ -264,7 +277,7 @@ def test_times_are_rfc_3339(lab: Lab) -> None:
     for answer in successes(lab):
         for path, leaf in leaves(answer.data):
             name = path.rsplit(".", 1)[-1]
-            if name not in TRUNK_TIMES or leaf is None and name in {"last_health_check_at", "updated_at"}:
+            if name not in TRUNK_TIMES or (leaf is None and name in {"last_health_check_at", "updated_at"}):
                 continue
             if expect.timestamp(leaf) is None:
                 raise Broken("a time such as 2024-01-15T14:00:00Z", f"{name} {expect.show(leaf)}", answer)
@@ -287,7 +300,9 @@ def test_created_at_is_the_same_everywhere(lab: Lab) -> None:
             continue
         before, known = first.setdefault(f"{answer.actor} {trunk['id']}", (answer, moment))
         if abs((moment - known).total_seconds()) >= 1.0:  # type: ignore[operator]
-            raise Broken(f"created_at {expect.show(known)}", f"created_at {expect.show(trunk['created_at'])}", before, answer)
+            raise Broken(
+                f"created_at {expect.show(known)}", f"created_at {expect.show(trunk['created_at'])}", before, answer
+            )
 
 
 @rule(
@@ -319,7 +334,12 @@ def test_no_answer_shows_an_active_unverified_trunk(lab: Lab) -> None:
 )
 def test_rate_limit_headers_are_everywhere(lab: Lab) -> None:
     for answer in on_operations(lab):
-        if answer.actor != NOBODY and answer.status not in {401, 413, 431} and answer.status < 500 and not _has_rate_limit(answer):
+        if (
+            answer.actor != NOBODY
+            and answer.status not in {401, 413, 431}
+            and answer.status < 500
+            and not _has_rate_limit(answer)
+        ):
             if "no-json" in answer.tags or "large" in answer.tags:
                 continue
             raise Broken("a rate limit header", "none", answer)
@@ -375,7 +395,9 @@ def test_trunks_come_back_as_sent(lab: Lab) -> None:
                     raise Broken(f"{name} {expect.show(value)}", f"{name} {expect.show(entry[name])}", by, answer)
 
 
-AS_SENT = frozenset({"name", "provider_name", "domain", "username", "transport", "port", "outbound_proxy", "auth_realm"})
+AS_SENT = frozenset(
+    {"name", "provider_name", "domain", "username", "transport", "port", "outbound_proxy", "auth_realm"}
+)
 
 
 def _sent_fields(answer: Answer) -> dict[str, object] | None:

@@ -39,7 +39,9 @@ def _did(lab: Lab) -> dict[str, str]:
 def test_missing_content_type_is_refused(lab: Lab) -> None:
     create = lab.create(lab.body(), content_type=None, tags=("negative", "media-type"))
     lab.refuse(create, "create", "POST /sip-trunks without Content-Type", expected="4xx")
-    update = lab.update(lab.main, {"name": lab.name(), "provider_name": "refused"}, content_type=None, tags=("negative", "media-type"))
+    update = lab.update(
+        lab.main, {"name": lab.name(), "provider_name": "refused"}, content_type=None, tags=("negative", "media-type")
+    )
     lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id} without Content-Type", expected="4xx", cleanup=False)
     did = lab.add_did(lab.main, _did(lab), content_type=None, tags=("negative", "media-type"))
     lab.refuse(did, "did", "POST /sip-trunks/{trunk_id}/dids without Content-Type", expected="4xx", cleanup=False)
@@ -58,7 +60,9 @@ def test_missing_content_type_is_refused(lab: Lab) -> None:
 )
 def test_other_media_type_is_refused(lab: Lab) -> None:
     form = "application/x-www-form-urlencoded"
-    for media_type in lab.cases(("text/plain", form), ("application/xml", "multipart/form-data", "application/octet-stream")):
+    for media_type in lab.cases(
+        ("text/plain", form), ("application/xml", "multipart/form-data", "application/octet-stream")
+    ):
         answer = lab.create(lab.body(), content_type=media_type, tags=("negative", "media-type"))
         lab.refuse(answer, "create", f"POST /sip-trunks, JSON declared as {media_type}", expected="4xx")
         if lab.brief:
@@ -70,7 +74,13 @@ def test_other_media_type_is_refused(lab: Lab) -> None:
     for media_type in ("text/plain", form):
         body = {"name": lab.name(), "provider_name": "refused"}
         update = lab.update(lab.main, body, content_type=media_type, tags=("negative", "media-type"))
-        lab.refuse(update, "update", f"PUT /sip-trunks/{{trunk_id}}, JSON declared as {media_type}", expected="4xx", cleanup=False)
+        lab.refuse(
+            update,
+            "update",
+            f"PUT /sip-trunks/{{trunk_id}}, JSON declared as {media_type}",
+            expected="4xx",
+            cleanup=False,
+        )
     did = lab.add_did(lab.main, _did(lab), content_type="text/plain", tags=("negative", "media-type"))
     lab.refuse(did, "did", "POST …/dids, JSON declared as text/plain", expected="4xx", cleanup=False)
 
@@ -112,13 +122,15 @@ def test_media_type_in_another_letter_case_is_accepted(lab: Lab) -> None:
     Level.DOCUMENTED,
     "No spelling of the media type takes a body past the field rules.",
     source=HEADERS,
-    sends="a create with port 0, a transport of its own and no name, as Application/JSON and as application/json;charset=UTF-8",
+    sends="a create with port 0, as Application/JSON",
     accepts="any 4xx",
     contract="/paths/~1sip-trunks/post/requestBody",
     needs=("create.accepted",),
 )
 def test_odd_media_type_does_not_skip_validation(lab: Lab) -> None:
-    for typed in lab.cases(("Application/JSON",), ("application/json;charset=UTF-8", "application/vnd.api+json", "APPLICATION/JSON")):
+    for typed in lab.cases(
+        ("Application/JSON",), ("application/json;charset=UTF-8", "application/vnd.api+json", "APPLICATION/JSON")
+    ):
         for changes in lab.cases(({"port": 0},), ({"transport": "sctp"},)):
             answer = lab.create(lab.body(**changes), content_type=typed, tags=("negative", "media-type"))
             lab.refuse(answer, "create", f"POST /sip-trunks, {expect.show(changes)}, as {typed}", expected="4xx")
@@ -147,7 +159,7 @@ def _broken_documents(lab: Lab) -> dict[str, bytes]:
     Level.STANDARD,
     "A body that is not JSON is refused.",
     source="RFC 8259, sections 2 and 8.1",
-    sends="creates cut short, empty, with text behind, with single quotes, in Latin-1; an update and a new DID cut short",
+    sends="creates cut short, empty, with text behind, in Latin-1; an update cut short",
     accepts="any 4xx",
     contract=JSON_BODY,
     profile=Profile.QUICK,
@@ -180,7 +192,10 @@ def test_malformed_json_is_refused(lab: Lab) -> None:
     needs=("create.accepted",),
 )
 def test_unusable_numbers_and_nesting_are_refused(lab: Lab) -> None:
-    for label, value in lab.cases((("NaN", b"NaN"), ("an integer of 10,000 digits", b"9" * DIGITS)), (("1e999", b"1e999"), ("Infinity", b"Infinity"))):
+    for label, value in lab.cases(
+        (("NaN", b"NaN"), ("an integer of 10,000 digits", b"9" * DIGITS)),
+        (("1e999", b"1e999"), ("Infinity", b"Infinity")),
+    ):
         raw = _raw(lab.body(port=987654321)).replace(b"987654321", value)
         answer = lab.create(raw, tags=("negative", "no-json"))
         lab.refuse(answer, "create", f"POST /sip-trunks, port {label}", expected="4xx")
@@ -197,7 +212,7 @@ def test_unusable_numbers_and_nesting_are_refused(lab: Lab) -> None:
     Level.DOCUMENTED,
     "A body that is JSON but no object is refused.",
     source="Create SIP Trunk, request body",
-    sends='creates with [], null, "text", 42, and a valid create in a list; an update in a list; deep: a new DID in a list',
+    sends="creates with [], null and a valid create in a list; an update in a list; deep: a new DID in a list",
     accepts="400 or 422",
     contract="/components/schemas/TrunkCreate/type",
     needs=("create.accepted",),
@@ -218,7 +233,7 @@ def test_body_that_is_no_object_is_refused(lab: Lab) -> None:
 @rule(
     "body.odd-text.no-crash",
     Level.STANDARD,
-    "NUL, unpaired surrogates, a member that stands twice, a byte order mark and very long texts are taken or refused; nothing breaks.",
+    "NUL, unpaired surrogates, members that stand twice, a byte order mark, very long texts: nothing breaks.",
     source="RFC 9110, section 15.6.1; RFC 8259, sections 4, 8.1 and 8.2",
     sends="creates with each of them, then GET of what was taken, and the list",
     accepts="2xx or 4xx",
@@ -234,7 +249,10 @@ def test_odd_text_breaks_nothing(lab: Lab) -> None:
     }
     host = ".".join([*(letter * 60 for letter in "abcde"), "com"])  # longer than DNS allows; RFC 3261 sets no limit
     long = {"provider_name": "p" * 300, "username": "u" * 300, "auth_realm": "r" * 300}
-    bodies |= {"a domain of 300 characters": _raw(lab.body(domain=host)), "texts of 300 characters": _raw(lab.body(**long))}
+    bodies |= {
+        "a domain of 300 characters": _raw(lab.body(domain=host)),
+        "texts of 300 characters": _raw(lab.body(**long)),
+    }
     bodies["a port that no 32 bits hold"] = _raw(lab.body(port=2**31))
     for label, raw in bodies.items():
         answer = lab.create(raw, tags=("odd",))
@@ -259,7 +277,9 @@ def test_odd_text_breaks_nothing(lab: Lab) -> None:
 def test_huge_body_is_refused(lab: Lab) -> None:
     try:
         secret = lab.canaries.password()
-        answer = lab.create({"password": secret, **lab.body(name="n" * 1_000_000, password=secret)}, tags=("negative", "large"))
+        answer = lab.create(
+            {"password": secret, **lab.body(name="n" * 1_000_000, password=secret)}, tags=("negative", "large")
+        )
     except NotJudged as error:
         raise NotJudged("the connection was closed on a body of a million bytes, which a server may do") from error
     lab.refuse(answer, "create", "POST /sip-trunks, a name of a million characters", expected="413, 400 or 422")

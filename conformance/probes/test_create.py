@@ -11,8 +11,8 @@ import pytest
 from conformance import expect, values
 from conformance.client import ABSENT, Answer
 from conformance.expect import Broken
-from conformance.listing import names_in_list, sent_name
 from conformance.lab import Lab, Sent, assert_echo, trunk_path
+from conformance.listing import names_in_list, sent_name
 from conformance.refusals import Case, field_cases
 from conformance.rules import Level, Profile, refuses, rule, rule_for_each
 
@@ -22,7 +22,6 @@ CREATE = "/paths/~1sip-trunks/post"
 CREATED = ("id", "name", "provider_name", "domain", "transport", "port", "is_active", "is_verified", "created_at")
 REQUIRED = ("name", "provider_name", "domain", "username", "password")
 LONGEST = values.NAME_LENGTH
-
 
 
 @rule(
@@ -555,12 +554,16 @@ def test_create_cannot_verify(lab: Lab, server_made: dict[str, Answer | None]) -
 def server_made(lab: Lab) -> dict[str, Answer | None]:
     """Creates that send what only the server makes."""
     forged = "2001-01-01T00:00:00Z"
-    verified = lab.create(lab.body(is_verified=True, health_status="healthy", last_health_check_at=forged), tags=("odd",))
+    verified = lab.create(
+        lab.body(is_verified=True, health_status="healthy", last_health_check_at=forged), tags=("odd",)
+    )
     read = lab.get(trunk_path(verified) or "") if trunk_path(verified) else None
     lab.discard(verified)
     made = None
     if lab.options.profile.includes(Profile.DEEP):
-        made = lab.create(lab.body(id="00000000-0000-4000-8000-000000000001", created_at=forged, updated_at=forged), tags=("odd",))
+        made = lab.create(
+            lab.body(id="00000000-0000-4000-8000-000000000001", created_at=forged, updated_at=forged), tags=("odd",)
+        )
         lab.discard(made)
     return {"verified": verified, "verified, read": read, "made": made}
 

@@ -129,7 +129,7 @@ def test_delete_removes_no_other_trunk(lab: Lab, minimal: Sent, gone: Gone) -> N
 
 @dataclass
 class WithDid:
-    """What became of a trunk with a DID: the delete while it had it, the read after that, the delete once it was gone."""
+    """What became of a trunk with a DID: its delete, its DIDs after that, its delete once they were gone."""
 
     did: Answer
     early: Answer
@@ -165,7 +165,9 @@ def test_trunk_with_dids_is_not_deleted(with_did: WithDid) -> None:
     expect.status_in(with_did.early, (409,), with_did.did)
     if with_did.dids.status == 404:
         raise Broken("the trunk still there", "404", with_did.early, with_did.dids)
-    if isinstance(with_did.dids.data, list) and with_did.did.member("id") not in [one.get("id") for one in entries(with_did.dids)]:
+    if isinstance(with_did.dids.data, list) and with_did.did.member("id") not in [
+        one.get("id") for one in entries(with_did.dids)
+    ]:
         raise Broken("the DID still there", "it is gone", with_did.early, with_did.dids)
 
 

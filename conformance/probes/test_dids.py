@@ -54,15 +54,20 @@ def numbers(lab: Lab) -> Numbers:
         return Numbers(path, path, number, added, added, added, added, added)
     found = Numbers(
         path, second, number, added,
-        lab.dids(path), lab.add_did(path, did, tags=("taken",)), lab.add_did(second, did, tags=("taken",)), lab.dids(second),
+        lab.dids(path), lab.add_did(path, did, tags=("taken",)), lab.add_did(second, did, tags=("taken",)),
+        lab.dids(second),
     )  # fmt: skip
     if there := did_path(path, added):
         identity = there.rsplit("/", 1)[-1]
-        found.wrong_trunk = lab.client.send("DELETE", f"{second}/dids/{identity}", operation="DELETE /sip-trunks/{trunk_id}/dids/{phone_number_id}")
+        found.wrong_trunk = lab.client.send(
+            "DELETE", f"{second}/dids/{identity}", operation="DELETE /sip-trunks/{trunk_id}/dids/{phone_number_id}"
+        )
         found.after_wrong = lab.dids(path)
         found.deleted = lab.delete_did(there)
         found.after_delete = lab.dids(path)
-        found.deleted_twice = lab.client.send("DELETE", there, operation="DELETE /sip-trunks/{trunk_id}/dids/{phone_number_id}")
+        found.deleted_twice = lab.client.send(
+            "DELETE", there, operation="DELETE /sip-trunks/{trunk_id}/dids/{phone_number_id}"
+        )
         found.reused = lab.add_did(second, did)
     return found
 
@@ -149,7 +154,9 @@ def test_did_is_listed(lab: Lab, numbers: Numbers) -> None:
         raise Broken("the new DID once", f"{len(entries)} times", added, numbers.listed)
     for name in MEMBERS:
         if name not in entries[0] or not expect.same(entries[0][name], added.member(name)):
-            raise Broken(f"{name} {expect.show(added.member(name))}", expect.show(entries[0].get(name)), added, numbers.listed)
+            raise Broken(
+                f"{name} {expect.show(added.member(name))}", expect.show(entries[0].get(name)), added, numbers.listed
+            )
 
 
 @rule(
@@ -216,7 +223,11 @@ def test_refused_did_is_not_stored(lab: Lab, numbers: Numbers) -> None:
     if numbers.again.is_refusal and len(_on(numbers.after_wrong, numbers.number)) > 1:
         raise Broken("the number once", "it is there twice", numbers.again)
     after = lab.usable(lab.dids(lab.main), "listing the DIDs")
-    refused = [one for one in lab.client.answers if "negative" in one.tags and one.operation.endswith("/dids") and one.is_refusal]
+    refused = [
+        one
+        for one in lab.client.answers
+        if "negative" in one.tags and one.operation.endswith("/dids") and one.is_refusal
+    ]
     if isinstance(after.data, list) and after.data:
         raise Broken("an empty list", f"{len(after.data)} entries", *refused[-1:], after)
 
@@ -241,7 +252,12 @@ def test_did_can_be_deleted(lab: Lab, numbers: Numbers) -> None:
     if not isinstance(numbers.deleted.json, dict) or not isinstance(numbers.deleted.json.get("message"), str):
         raise Broken("a message", "none", numbers.deleted)
     if _on(numbers.after_delete, numbers.number):
-        raise Broken("a list without the DID", "it is still there", numbers.deleted, *([numbers.after_delete] if numbers.after_delete else []))
+        raise Broken(
+            "a list without the DID",
+            "it is still there",
+            numbers.deleted,
+            *([numbers.after_delete] if numbers.after_delete else []),
+        )
     expect.status_in(numbers.deleted_twice, (404,), numbers.deleted)
 
 
@@ -300,7 +316,16 @@ def test_number_that_is_not_e164_is_refused(lab: Lab) -> list[Case]:
     spaced = f"{plain[:5]} {plain[5:8]} {plain[8:]}"
     telling = (plain[1:], "+02025550123", "+1202555012345678"[:17], "+1", spaced, f"{plain[:-1]}x", eastern)
     hyphened = f"{plain[:5]}-{plain[5:8]}-{plain[8:]}"
-    more = (hyphened, "00" + plain[1:], "+", f"+{plain}", f"tel:{plain}", f"{plain};ext=1", f"({plain[:5]}){plain[5:]}", "+1.2025550123")
+    more = (
+        hyphened,
+        "00" + plain[1:],
+        "+",
+        f"+{plain}",
+        f"tel:{plain}",
+        f"{plain};ext=1",
+        f"({plain[:5]}){plain[5:]}",
+        "+1.2025550123",
+    )
     return alone_first(field_cases("number", telling, more))
 
 

@@ -56,7 +56,9 @@ def foreign(lab: Lab, own: Answer, failing: Life) -> Foreign:
         "add-did": lambda: lab.add_did(path, {"country_code": "US", "number": lab.number()}, **how),
     }
     if there := None if lab.brief else did_path(path, did):
-        tries["delete-did"] = lambda: lab.client.send("DELETE", there, operation="DELETE /sip-trunks/{trunk_id}/dids/{phone_number_id}", **how)
+        tries["delete-did"] = lambda: lab.client.send(
+            "DELETE", there, operation="DELETE /sip-trunks/{trunk_id}/dids/{phone_number_id}", **how
+        )
     if lab.options.profile.includes(Profile.DEEP):
         tries["update-refused"] = lambda: lab.update(path, {"port": 0, "password": secret}, **how)
     tries["delete"] = lambda: lab.client.send("DELETE", path, operation="DELETE /sip-trunks/{trunk_id}", **how)
@@ -71,7 +73,13 @@ def _want_hidden(foreign: Foreign, name: str) -> None:
     answer = foreign.answers[name]
     if answer.status >= 500:
         return
-    allowed = (403, 404, 400, 422) if name == "update-refused" else (403, 404, 422) if name in {"update", "add-did"} else (403, 404)
+    allowed = (
+        (403, 404, 400, 422)
+        if name == "update-refused"
+        else (403, 404, 422)
+        if name in {"update", "add-did"}
+        else (403, 404)
+    )
     if answer.status not in allowed:
         raise Broken("404 or 403", expect.summary(answer), foreign.before, answer, control=foreign.before)
 
@@ -124,7 +132,12 @@ def test_foreign_requests_change_nothing(foreign: Foreign) -> None:
         raise Broken("the trunk still there", "404 for its owner", foreign.answers["delete"], after)
     for name in ("name", "port", "is_verified", "is_active", "health_status", "updated_at"):
         if after.is_success and not expect.same(after.member(name), foreign.before.member(name)):
-            raise Broken(f"{name} {expect.show(foreign.before.member(name))}", f"{name} {expect.show(after.member(name))}", foreign.before, after)
+            raise Broken(
+                f"{name} {expect.show(foreign.before.member(name))}",
+                f"{name} {expect.show(after.member(name))}",
+                foreign.before,
+                after,
+            )
     if foreign.did.method == "POST" and foreign.did.is_success and isinstance(foreign.dids_after.data, list):
         ids = [entry.get("id") for entry in entries(foreign.dids_after)]
         if ids != [foreign.did.member("id")]:

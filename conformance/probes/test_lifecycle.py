@@ -20,7 +20,9 @@ def want_inactive(*answers: Answer) -> None:
     """Want a trunk that is not active in every answer that tells."""
     for answer in answers:
         if answer.is_success and answer.member("is_active") not in (False, None):
-            raise Broken("is_active false", f"is_active {expect.show(answer.member('is_active'))}", *answers[:1], answer)
+            raise Broken(
+                "is_active false", f"is_active {expect.show(answer.member('is_active'))}", *answers[:1], answer
+            )
 
 
 @rule(
@@ -78,12 +80,16 @@ def test_health_has_the_documented_members(unverified: Life, failing: Life) -> N
 def _want_health(answer: Answer) -> None:
     expect.status_in(answer, (200,))
     if not isinstance(answer.json, dict) or answer.json.get("success") is not True:
-        raise Broken("success true", expect.show((answer.json or {}).get("success") if isinstance(answer.json, dict) else None), answer)
+        raise Broken(
+            "success true",
+            expect.show((answer.json or {}).get("success") if isinstance(answer.json, dict) else None),
+            answer,
+        )
     expect.members(answer, ("is_healthy", "response_time_ms", "checked_at"))
     healthy, duration = answer.member("is_healthy"), answer.member("response_time_ms")
     if not isinstance(healthy, bool):
         raise Broken("is_healthy true or false", expect.show(healthy), answer)
-    if not expect.has_type(duration, "number") and not (duration is None and not healthy) or (duration or 0) < 0:
+    if (not expect.has_type(duration, "number") and not (duration is None and not healthy)) or (duration or 0) < 0:
         raise Broken("a number of milliseconds", f"response_time_ms {expect.show(duration)}", answer)
     if not healthy and (not isinstance(answer.member("error"), str) or not answer.member("error")):
         raise Broken("an error, because it is unhealthy", expect.show(answer.member("error")), answer)
@@ -167,7 +173,9 @@ def test_verify_succeeds_where_health_does(lab: Lab, unverified: Life, verified:
     healthy = [one.member("is_healthy") for one in (unverified.step("health"), health)]
     if healthy != [True, True] or is_yes(again):
         raise NotJudged(verified.why)
-    raise Broken("success true: the domain was given as working, and Health finds it healthy", _verify_said(again), health, again)
+    raise Broken(
+        "success true: the domain was given as working, and Health finds it healthy", _verify_said(again), health, again
+    )
 
 
 def _verify_said(answer: Answer) -> str:

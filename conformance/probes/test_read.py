@@ -30,7 +30,11 @@ READ = (*CREATED, "username", "outbound_proxy", "auth_realm", "health_status", "
 )
 def test_new_trunk_can_be_read(lab: Lab, minimal: Sent, full: Sent) -> None:
     fields = ("name", "provider_name", "domain", "username", "port", "transport", "outbound_proxy", "auth_realm")
-    for sent, answer in ((minimal, minimal.read(lab)), (full, full.read(lab)), (minimal, lab.get(path_of(minimal.answer)))):
+    for sent, answer in (
+        (minimal, minimal.read(lab)),
+        (full, full.read(lab)),
+        (minimal, lab.get(path_of(minimal.answer))),
+    ):
         expect.status_in(answer, (200,))
         if sent.answer.member("id") != answer.member("id"):
             raise Broken("the id of the trunk", expect.show(answer.member("id")), sent.answer, answer)
@@ -125,7 +129,9 @@ def want_absent(answer: Answer, *context: Answer) -> None:
     """Want 404; a write may be refused for its body first."""
     if answer.status >= 500:
         return  # another rule judges it
-    expect.status_in(answer, (404, 422) if answer.method in {"PUT", "POST"} and answer.request_body else (404,), *context)
+    expect.status_in(
+        answer, (404, 422) if answer.method in {"PUT", "POST"} and answer.request_body else (404,), *context
+    )
 
 
 @rule(
@@ -140,16 +146,20 @@ def want_absent(answer: Answer, *context: Answer) -> None:
     needs=("create.accepted",),
 )
 def test_list_has_every_trunk(lab: Lab, minimal: Sent) -> None:
-    made = [one for one in lab.client.answers if one.operation == "POST /sip-trunks" and one.actor == FIRST and one.is_success]
+    made = [
+        one
+        for one in lab.client.answers
+        if one.operation == "POST /sip-trunks" and one.actor == FIRST and one.is_success
+    ]
     there = {path for actor, path in lab.client.made if actor == FIRST}
     wanted = {str(one.member("id")): one for one in made if trunk_path(one) in there}
     found = listed(lab, until=frozenset(wanted))
-    for identity, made in wanted.items():
+    for identity, created in wanted.items():
         if identity not in found:
-            raise Broken("the new trunk in the list", "it is not there", made, _last_list(lab))
+            raise Broken("the new trunk in the list", "it is not there", created, _last_list(lab))
         page = found[identity]
         if sum(str(entry.get("id")) == identity for entry in entries(page)) > 1:
-            raise Broken("the trunk once", "it is there twice", made, page)
+            raise Broken("the trunk once", "it is there twice", created, page)
     if lab.brief:
         return
     later = lab.create()
@@ -176,7 +186,11 @@ def _last_list(lab: Lab) -> Answer:
     needs=("create.accepted",),
 )
 def test_list_is_an_array(lab: Lab) -> None:
-    lists = [one for one in lab.client.answers if one.operation == "GET /sip-trunks" and one.actor == FIRST and one.is_success]
+    lists = [
+        one
+        for one in lab.client.answers
+        if one.operation == "GET /sip-trunks" and one.actor == FIRST and one.is_success
+    ]
     answer = lists[-1] if lists else lab.client.send("GET", TRUNKS, operation="GET /sip-trunks")
     expect.status_in(answer, (200,))
     if not isinstance(answer.data, list) or not all(isinstance(entry, dict) for entry in answer.data):
@@ -222,7 +236,12 @@ def test_list_and_read_agree(lab: Lab) -> None:
         raise NotJudged("the trunk is not in the list")
     entry = next(entry for entry in entries(page) if str(entry.get("id")) == identity)
     for name in CREATED:
-        if name in entry and name in (read.data or {}) and name != "created_at" and not expect.same(entry[name], read.member(name)):
+        if (
+            name in entry
+            and name in (read.data or {})
+            and name != "created_at"
+            and not expect.same(entry[name], read.member(name))
+        ):
             raise Broken(f"{name} {expect.show(read.member(name))}", f"{name} {expect.show(entry[name])}", read, page)
 
 

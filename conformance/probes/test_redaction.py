@@ -1,7 +1,7 @@
 """Redaction: a password never comes back, whole, in part, or in any other form, from any operation.
 
-Two ways of looking. Every answer of the run is searched for every password in all the forms that `canaries` knows. And *twins*,
-requests that differ in the password alone, show any value that follows the password, whatever was done to it.
+Two ways of looking. Every answer of the run is searched for every password in all the forms that `canaries` knows. And
+*twins*, requests that differ in the password alone, show any value that follows the password, whatever was done to it.
 
 Source: the page *Create SIP Trunk*: “never returned in responses after creation”, and what write-only means.
 """
@@ -19,6 +19,7 @@ from conformance.lab import TRUNKS, Lab, path_of
 from conformance.rules import Level, Profile, rule
 
 SOURCE = "Create SIP Trunk, notes and request body: password"
+TOKEN = "token"  # noqa: S105 - a kind of secret
 PASSWORD = "/components/schemas/Password"  # noqa: S105 - a pointer
 FOLLOWS = (0, 1, 1, 0)  # which of two passwords each of four twins has; no server alternates in this order
 _PASSING = {"date", "content-date", "age", "expires", "last-modified", "keep-alive"}
@@ -56,7 +57,7 @@ def odd_places(lab: Lab) -> None:
     Level.DOCUMENTED,
     "A password never comes back, in any form, from any operation.",
     source=SOURCE,
-    sends="every request of the run; passwords also where they are refused: of other types, nested, in broken JSON, in other media types",
+    sends="every request of the run; passwords also where they are refused: of other types, in broken JSON",
     accepts="answers without it: plain, escaped, encoded, hashed, reversed, or cut to its ends",
     contract=PASSWORD,
     profile=Profile.QUICK,
@@ -64,7 +65,7 @@ def odd_places(lab: Lab) -> None:
 def test_no_password_comes_back(lab: Lab, odd_places: None) -> None:
     for answer in lab.client.answers:
         for hit in answer.hits:
-            if hit.secret == "password":
+            if hit.secret != TOKEN:
                 raise Broken("no password", f"a password {hit.form}, in {hit.where}", answer)
 
 
@@ -80,7 +81,7 @@ def test_no_password_comes_back(lab: Lab, odd_places: None) -> None:
 def test_no_token_comes_back(lab: Lab) -> None:
     for answer in lab.client.answers:
         for hit in answer.hits:
-            if hit.secret == "token":
+            if hit.secret == TOKEN:
                 raise Broken("no token", f"a token {hit.form}, in {hit.where}", answer)
 
 
@@ -122,7 +123,7 @@ def _member_paths(value: object, path: str = "$") -> Iterator[str]:
     Level.DOCUMENTED,
     "Nothing in any answer follows the password: no part of it, no digest, no mask that keeps its length.",
     source=SOURCE,
-    sends="creates and updates that differ in the password alone, and what is read after each; what seems to follow it is tried again",
+    sends="creates and updates that differ in the password alone, and what is read after each; suspects are tried again",
     accepts="answers in which nothing changes with the password and changes back with it",
     contract=PASSWORD,
     needs=("create.accepted",),
@@ -139,7 +140,9 @@ def test_nothing_follows_the_password(lab: Lab) -> None:
                     raise Broken("a value that does not follow the password", f"{place} follows it", *suspects[place])
 
 
-def _twins(lab: Lab, kind: Callable[[Lab, str], list[Answer]], order: Sequence[int] = FOLLOWS) -> list[tuple[int, list[Answer]]]:
+def _twins(
+    lab: Lab, kind: Callable[[Lab, str], list[Answer]], order: Sequence[int] = FOLLOWS
+) -> list[tuple[int, list[Answer]]]:
     """Send the requests of a kind once for each twin."""
     pair = (lab.canaries.twin(3), lab.canaries.twin(11))
     return [(which, kind(lab, pair[which])) for which in order]
@@ -162,7 +165,11 @@ def _updated(lab: Lab, password: str) -> list[Answer]:
         raise NotJudged("an update was refused")
     answers = [update, lab.get(lab.main)]
     if lab.options.profile.includes(Profile.DEEP):
-        answers += [lab.client.send("GET", TRUNKS, operation="GET /sip-trunks"), lab.verify(lab.main), lab.health(lab.main)]
+        answers += [
+            lab.client.send("GET", TRUNKS, operation="GET /sip-trunks"),
+            lab.verify(lab.main),
+            lab.health(lab.main),
+        ]
     return answers
 
 
@@ -190,7 +197,9 @@ def _followers(rounds: list[tuple[int, list[Answer]]]) -> dict[str, tuple[Answer
 
 
 def _is_sealed_anew(place: str, values: list[str]) -> bool:
-    """Tell whether a member named for the password is another long text each time: encrypted or hashed with a salt of its own."""
+    """Tell whether a member named for the password is another long text each time: encrypted or hashed with a salt of
+    its own.
+    """
     name = place.rsplit(".", 1)[-1].casefold()
     long = all(len(value) >= 14 and value.startswith('"') and timestamp(value.strip('"')) is None for value in values)
     return "passw" in name and not name.endswith("_at") and long and len(set(values)) == len(values)

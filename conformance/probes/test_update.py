@@ -21,7 +21,17 @@ from conformance.rules import Level, Profile, refuses, rule, rule_for_each
 PAGE = "Update SIP Trunk"
 PUT = "/paths/~1sip-trunks~1{trunk_id}/put"
 FIELD = "/components/schemas/TrunkUpdate/properties/{field}"
-VISIBLE = ("name", "provider_name", "domain", "username", "port", "transport", "outbound_proxy", "auth_realm", "is_active")
+VISIBLE = (
+    "name",
+    "provider_name",
+    "domain",
+    "username",
+    "port",
+    "transport",
+    "outbound_proxy",
+    "auth_realm",
+    "is_active",
+)
 STEADY = (*VISIBLE, "is_verified", "created_at", "id")
 LONGEST = values.NAME_LENGTH
 
@@ -30,7 +40,9 @@ pytestmark = pytest.mark.usefixtures("subject")
 
 @dataclass
 class Subject:
-    """A trunk that is updated, what it should be by now, and every refused update with the valid field that it carried along."""
+    """A trunk that is updated, what it should be by now, and every refused update with the valid field that it carried
+    along.
+    """
 
     path: str
     known: dict[str, Any]
@@ -166,7 +178,12 @@ def test_other_fields_stay(changes: dict[str, Change]) -> None:
     for change in changes.values():
         if change.difference and not (change.name == "transport" and change.difference[0] == "port"):
             name, found = change.difference
-            raise Broken(f"{name} {expect.show(change.before[name])}", f"{name} {expect.show(found)}", change.answer, change.after)
+            raise Broken(
+                f"{name} {expect.show(change.before[name])}",
+                f"{name} {expect.show(found)}",
+                change.answer,
+                change.after,
+            )
 
 
 @rule(
@@ -259,14 +276,18 @@ _CARRIED: Mapping[str, Any] = {
 
 
 def refused_update(lab: Lab, subject: Subject, changes: Mapping[str, Any]) -> Answer:
-    """Send an update that must be refused. It carries a valid change of another field along, before the bad one or behind it."""
+    """Send an update that must be refused. It carries a valid change of another field along, before the bad one or
+    behind it.
+    """
     subject.turn += 1
     names = [name for name in _CARRIED if name not in changes]
     carried: dict[str, Any] = {}
     if names:
         name = names[subject.turn % len(names)]
         template = _CARRIED[name]
-        carried[name] = template + subject.turn if isinstance(template, int) else template.format(lab.options.run_id, subject.turn)
+        carried[name] = (
+            template + subject.turn if isinstance(template, int) else template.format(lab.options.run_id, subject.turn)
+        )
     body = {**carried, **changes} if subject.turn % 2 else {**changes, **carried}
     answer = lab.update(subject.path, body, tags=("negative",))
     if answer.is_success:
@@ -460,12 +481,17 @@ def test_refused_update_changes_nothing(lab: Lab, subject: Subject) -> None:
     after = subject.read(lab)
     if difference := subject.difference(after):
         name, found = difference
-        guilty = next((one for one, carried, value in reversed(subject.carried) if carried == name and value == found), subject.carried[-1][0])
+        guilty = next(
+            (one for one, carried, value in reversed(subject.carried) if carried == name and value == found),
+            subject.carried[-1][0],
+        )
         raise Broken(f"{name} {expect.show(subject.known.get(name))}", f"{name} {expect.show(found)}", guilty, after)
 
 
 def _no_refused_name_came_back(lab: Lab) -> None:
-    """Want no trunk to have a name that only a refused update gave it, also one refused for its media type or its JSON."""
+    """Want no trunk to have a name that only a refused update gave it, also one refused for its media type or its
+    JSON.
+    """
     if not lab.brief:
         lab.get(lab.main)
     refused: dict[tuple[str, str], Answer] = {}
@@ -480,7 +506,7 @@ def _no_refused_name_came_back(lab: Lab) -> None:
 @rule(
     "update.null.not-stored",
     Level.DOCUMENTED,
-    "null is no value for a field that always has one: it is refused, or counts as not sent; an optional text it may unset.",
+    "null is never stored: it is refused, or counts as not sent, or unsets an optional text.",
     source=f"{PAGE}; Create SIP Trunk, request body",
     sends="PUT with every text, the port and the transport null, those apart that a refusal does not name, then GET",
     accepts="a 4xx, or a success that leaves the field as it was; for an outbound proxy or a realm also null",
@@ -503,7 +529,9 @@ def test_null_is_not_stored(lab: Lab, subject: Subject) -> None:
     if difference:
         name, found = difference
         guilty = next((one for one in reversed(sent) if name in json.loads(one.request_body or b"{}")), sent[-1])
-        raise Broken(f"a 4xx, or {name} as it was", f"{summary_of(guilty)}, and {name} {expect.show(found)}", guilty, after)
+        raise Broken(
+            f"a 4xx, or {name} as it was", f"{summary_of(guilty)}, and {name} {expect.show(found)}", guilty, after
+        )
 
 
 def summary_of(answer: Answer) -> str:
@@ -542,7 +570,11 @@ def test_update_cannot_verify(lab: Lab, subject: Subject) -> None:
     needs=("read.accepted",),
 )
 def test_server_made_fields_are_ignored_in_an_update(lab: Lab, subject: Subject) -> None:
-    forged = {"id": "00000000-0000-4000-8000-000000000002", "created_at": "2001-01-01T00:00:00Z", "health_status": "healthy"}
+    forged = {
+        "id": "00000000-0000-4000-8000-000000000002",
+        "created_at": "2001-01-01T00:00:00Z",
+        "health_status": "healthy",
+    }
     answer = lab.update(subject.path, {"name": lab.name(), **forged}, tags=("odd",))
     after = subject.read(lab)
     subject.learn(after)
@@ -608,4 +640,6 @@ def test_update_touches_no_other_trunk(lab: Lab, minimal: Sent, changes: dict[st
     after = lab.usable(lab.get(path_of(minimal.answer)), "reading the other trunk")
     for name in STEADY:
         if not expect.same(after.member(name), before.member(name)):
-            raise Broken(f"{name} {expect.show(before.member(name))}", f"{name} {expect.show(after.member(name))}", before, after)
+            raise Broken(
+                f"{name} {expect.show(before.member(name))}", f"{name} {expect.show(after.member(name))}", before, after
+            )
