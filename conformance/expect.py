@@ -1,4 +1,4 @@
-"""The verifiers: each looks at answers and raises `Broken`, with what was expected and what came. None knows a level."""
+"""The verifiers: each looks at answers and raises `Broken`, with what was expected and what came. None knows levels."""
 
 import json
 import re

@@ -320,6 +320,24 @@ def test_every_transport_is_accepted(lab: Lab, variants: dict[str, Sent]) -> Non
 
 
 @rule(
+    "create.null.default",
+    Level.DOCUMENTED,
+    "null for an optional field is refused, or counts as not sent: the default holds.",
+    source=f"{BODY}: port, transport, is_active",
+    sends="POST /sip-trunks with port, transport and is_active null",
+    accepts="a 4xx, or a success with port 5061, transport tls and is_active false",
+    contract="/components/schemas/TrunkCreate",
+    needs=("create.accepted",),
+)
+def test_null_counts_as_not_sent(lab: Lab) -> None:
+    answer = lab.create(lab.body(port=None, transport=None, is_active=None), tags=("odd",))
+    lab.discard(answer)
+    if answer.is_success and not expect.says_no(answer):
+        for name, value in (("transport", "tls"), ("port", 5061), ("is_active", False)):
+            expect.member_is(answer, name, value, control=lab.baseline)
+
+
+@rule(
     "create.name.longest",
     Level.DOCUMENTED,
     "A name of 255 characters is accepted and kept whole, also where a character takes several bytes.",

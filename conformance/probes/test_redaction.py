@@ -123,7 +123,7 @@ def _member_paths(value: object, path: str = "$") -> Iterator[str]:
     Level.DOCUMENTED,
     "Nothing in any answer follows the password: no part of it, no digest, no mask that keeps its length.",
     source=SOURCE,
-    sends="creates and updates that differ in the password alone, and what is read after each; suspects are tried again",
+    sends="creates and updates that differ in the password alone, and what is read after each; suspects twice",
     accepts="answers in which nothing changes with the password and changes back with it",
     contract=PASSWORD,
     needs=("create.accepted",),
