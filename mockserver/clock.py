@@ -40,10 +40,8 @@ class Clock:
 
     def set(self, seconds: float, *, frozen: bool) -> None:
         """Set it; BadTime."""
-        if not EARLIEST <= seconds <= LATEST:
-            raise BadTime("must be from 1970 to 9999")
-        self._frozen = seconds if frozen else None
-        self._offset = seconds - time.time()
+        self._frozen = _checked(seconds) if frozen else None
+        self._offset = _checked(seconds) - time.time()
 
     def advance(self, seconds: float) -> None:
         """Move it on, or back; it stands still or runs as before. BadTime."""
@@ -62,7 +60,13 @@ def parse_time(text: str) -> float:
         moment = datetime.min
     if moment.tzinfo is None or "T" not in text.upper():
         raise BadTime("must be a time as RFC 3339 has it, like 2026-01-31T12:00:00Z")
-    return moment.timestamp()
+    return _checked(moment.timestamp())
+
+
+def _checked(seconds: float) -> float:
+    if not EARLIEST <= seconds <= LATEST:
+        raise BadTime("must be from 1970 to 9999")
+    return seconds
 
 
 def show_time(seconds: float) -> str:

@@ -131,7 +131,7 @@ class Cycle:
         self._connection.transport.abort()
 
     def _head_of(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
-        lines = [STATUS_LINES[status]]
+        lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status]
         lines += map(b": ".join, self._connection.server_state.default_headers)
         lines += map(b": ".join, headers)
         if CLOSE in headers:

@@ -59,6 +59,10 @@ class MockEnvironment:
     @property
     def requests(self) -> list[Entry]:
         """The requests of this environment and their answers, oldest first, without a secret in them."""
+        found: list[Entry] = self._run(self._entries())  # between two requests: the last one is in it for certain
+        return found
+
+    async def _entries(self) -> list[Entry]:
         return self._api.entries(environment=self.name)
 
     def seed(self, *trunks: Mapping[str, Any], **fields: Any) -> list[dict[str, Any]]:
@@ -156,6 +160,9 @@ class MockEnvironment:
         lines = [_line(entry) for entry in self.requests]
         return "\n".join(lines or ["no requests"])
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} at {self.base_url}>"
+
     def close(self) -> None:
         """Remove the environment from its server."""
         self._own("delete_environment")
@@ -231,8 +238,12 @@ def running(
     thread.start()
     if not is_ready.wait(START_SECONDS):
         raise RuntimeError("the mock did not start")
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return server.call(coroutine) if thread.is_alive() else _at_once(coroutine)
+
     try:
-        yield MockServer(ControlApi(control, contract), server.call, url, contract["servers"][0]["url"], wanted)
+        yield MockServer(ControlApi(control, contract), run, url, contract["servers"][0]["url"], wanted)
     finally:
         server.end()
         thread.join(STOP_SECONDS)

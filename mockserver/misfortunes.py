@@ -14,7 +14,8 @@ PIECES = 10  # of an answer that drips
 
 async def send(exchange: Exchange, fault: Fault, start: dict[str, Any], body: bytes) -> None:
     """Send an answer in the way that a fault has it."""
-    match fault.transfer:
+    # To HEAD there is no body that could be damaged.
+    match "" if exchange.scope["method"] == "HEAD" and fault.transfer != "reset" else fault.transfer:
         case "reset":
             exchange.status = 0
             await exchange.send({"type": RESET})
