@@ -437,7 +437,6 @@ def test_update_with_a_port_of_another_type_is_refused(lab: Lab) -> list[Case]:
     sends='PUT with transport "TLS", "sctp", 1, ""',
     accepts="400 or 422",
     contract="/components/schemas/Transport",
-    profile=Profile.QUICK,
     needs=("read.accepted",),
 )
 @refuses("update")
