@@ -330,11 +330,17 @@ def test_every_transport_is_accepted(lab: Lab, variants: dict[str, Sent]) -> Non
     needs=("create.accepted",),
 )
 def test_null_counts_as_not_sent(lab: Lab) -> None:
-    answer = lab.create(lab.body(port=None, transport=None, is_active=None), tags=("odd",))
-    lab.discard(answer)
-    if answer.is_success and not expect.says_no(answer):
-        for name, value in (("transport", "tls"), ("port", 5061), ("is_active", False)):
-            expect.member_is(answer, name, value, control=lab.baseline)
+    names = ("port", "transport", "is_active")
+    answers = [lab.create(lab.body(**dict.fromkeys(names)), tags=("odd",))]
+    if answers[0].is_refusal:  # what the refusal does not name may be let through alone
+        named = expect.named_fields(answers[0])
+        unnamed = [name for name in names if name not in named]
+        answers += [lab.create(lab.body(**{name: None}), tags=("odd",)) for name in unnamed[:1]]
+    for answer in answers:
+        lab.discard(answer)
+        if answer.is_success and not expect.says_no(answer):
+            for name, value in (("transport", "tls"), ("port", 5061), ("is_active", False)):
+                expect.member_is(answer, name, value, control=lab.baseline)
 
 
 @rule(
