@@ -45,9 +45,11 @@ def wrong_types(canaries: Canaries, field: str) -> list[Case]:
     }
     # Who lets a number or a list pass hardly stops there.
     telling = {"a number", "a list", "an object"} if secret else {"a number", "a list" if field < "n" else "an object"}
-    return [
-        Case(f"{field} that is {kind}", field, value, 0 if kind in telling else 2) for kind, value in values.items()
-    ]
+
+    def rank(kind: str) -> int:
+        return 0 if kind in telling else 1 if kind in {"a list", "an object", "true"} else 2
+
+    return [Case(f"{field} that is {kind}", field, value, rank(kind)) for kind, value in values.items()]
 
 
 def ports_out_of_range(*, update: bool = False) -> list[Case]:
