@@ -93,11 +93,11 @@ class HttpTransport:
                     if len(received) > MAX_ANSWER:
                         raise NoAnswer(f"the answer is larger than {MAX_ANSWER >> 20} MiB")
                     if time.monotonic() > deadline:
-                        raise NoAnswer(f"the answer was not complete after {2 * self._timeout:.0f} seconds")
+                        raise NoAnswer(f"the answer was not complete after {2 * self._timeout:g} seconds")
             finally:
                 with_body.close()
         except httpx.TimeoutException:
-            raise NoAnswer(f"no answer within {self._timeout:.0f} seconds") from None
+            raise NoAnswer(f"no answer within {self._timeout:g} seconds") from None
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
             raise NoAnswer("the connection was closed instead of answered", dropped=True) from None
         except httpx.ConnectError as error:
@@ -137,7 +137,7 @@ class AsgiTransport:
         try:
             return self._loop.run_until_complete(self._call(method, path, headers, body))
         except TimeoutError:
-            raise NoAnswer(f"no answer within {self._timeout:.0f} seconds") from None
+            raise NoAnswer(f"no answer within {self._timeout:g} seconds") from None
 
     def close(self) -> None:
         """Send the shutdown event and close the event loop."""

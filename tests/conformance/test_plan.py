@@ -14,7 +14,7 @@ SERVERS = {
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("profile", list(Profile))
 def test_no_run_sends_more_than_was_planned(mock, profile, server):
-    """The plan holds against servers that cost few requests and against those that cost many; all operations are sent."""
+    """The plan holds against servers that cost few requests and those that cost many; every operation is sent."""
     run = judged(mock.base_url, profile, Telling(mock.base_url, SERVERS[server]))
     broken = {id for id, found in run.judgements.items() if found.outcome is Outcome.BROKEN}
     assert broken <= {"answer.error.names-field"}
