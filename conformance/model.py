@@ -9,6 +9,7 @@ Sources: the pages *Update SIP Trunk*, *Verify SIP Trunk*, *SIP Trunk Health*, *
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import unquote
 
 from conformance import expect
 from conformance.client import Answer
@@ -50,8 +51,8 @@ class Trunk:
 
     @property
     def identity(self) -> str:
-        """The last segment of its path."""
-        return self.path.rsplit("/", 1)[-1]
+        """Its id, as answers have it."""
+        return unquote(self.path.rsplit("/", 1)[-1])
 
     def learn(self, answer: Answer) -> None:
         """Take over what the server says."""

@@ -290,7 +290,7 @@ class Life(RuleBasedStateMachine):
 
     def _try(self, trunk: Trunk, operation: str, actor: str, tags: tuple[str, ...]) -> Answer:
         lab, path = self.lab, trunk.path
-        did = next(iter(trunk.dids), f"{path}/dids/{trunk.identity}")
+        did = next(iter(trunk.dids), f"{path}/dids/{path.rsplit('/', 1)[-1]}")
         number = {"country_code": "US", "number": lab.number()}
         how: dict[str, Any] = {"actor": actor, "tags": tags}
         tries: Mapping[str, Callable[[], Answer]] = {

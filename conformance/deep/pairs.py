@@ -39,8 +39,9 @@ def _refuse_create(bench: Bench, pair: Pair, drawn: tuple[Any, dict[str, Any]]) 
     bad, shape = drawn
     lab = bench.lab
     body = lab.body(**{**shape, pair.field: filled(bad, lab)})
-    answer = bench.ask(lambda: lab.create(body, tags=("negative",)))
+    answer = bench.ask(lambda: lab.create(body, tags=("negative",)), look=False)
     if not is_accepted(answer):
+        bench.see(answer)
         return
     bench.discard(answer)
     good = lab.body(outbound_proxy="proxy.carrier-x.com", auth_realm="carrier-x", is_active=False)
@@ -59,13 +60,15 @@ def _accepted_though(pair: Pair, bad: Any, answer: Answer, control: Answer) -> N
 
 def _refuse_update(bench: Bench, pair: Pair, drawn: tuple[Any, dict[str, Any]]) -> None:
     bad, company = drawn
-    lab, trunk = bench.lab, bench.trunk()
+    lab, path = bench.lab, bench.trunk().path
     beside = {name: value or lab.name() for name, value in company.items() if name != pair.field}
-    answer = bench.ask(lambda: lab.update(trunk.path, {**beside, pair.field: filled(bad, lab)}, tags=("negative",)))
+    body = {**beside, pair.field: filled(bad, lab)}
+    answer = bench.ask(lambda: lab.update(path, body, tags=("negative",)), look=False)
     if not is_accepted(answer):
+        bench.see(answer)
         return
     good = lab.body(outbound_proxy="proxy.carrier-x.com", auth_realm="carrier-x", is_active=False)
-    control = bench.ask(lambda: lab.update(trunk.path, {**beside, pair.field: good[pair.field]}))
+    control = bench.ask(lambda: lab.update(path, {**beside, pair.field: good[pair.field]}))
     bench.doubt()
     _accepted_though(pair, bad, answer, control)
 
@@ -82,8 +85,9 @@ def _refuse_did(bench: Bench, pair: Pair, drawn: tuple[Any, dict[str, Any]]) -> 
             tags=("negative",) if changes else (),
         )
 
-    answer = bench.ask(lambda: add(**{pair.field: filled(bad, lab)}))
+    answer = bench.ask(lambda: add(**{pair.field: filled(bad, lab)}), look=False)
     if not is_accepted(answer):
+        bench.see(answer)
         return
     take_off(bench, path, answer)
     control = bench.ask(add)
