@@ -99,6 +99,13 @@ def _add_steering(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--clock-runs", action="store_true", help="let it run on from --clock instead")
     group.add_argument("--scenario", metavar="NAME", help="misbehave in this way, in every environment")
     group.add_argument("--scenarios", metavar="DIR", type=Path, help="directory of your own scenarios, as TOML files")
+    group.add_argument(
+        "--journal",
+        default=1000,
+        type=_number(0, 10**6),
+        metavar="N",
+        help="requests kept of each environment, 0 for none",
+    )
     group.add_argument("--no-prefer", action="store_true", help="pay no heed to Prefer: code=… and wait=…")
 
 
@@ -188,6 +195,7 @@ def _control_token(options: argparse.Namespace) -> str | None:
 def _control(options: argparse.Namespace, known: environments.Environments, seal: "Seal") -> "Control":
     from mockserver.clock import BadTime, Clock, Ids, parse_time
     from mockserver.control import Control
+    from mockserver.journal import Journal
     from mockserver.scenarios import BadScenario, Scenarios
 
     clock = Clock()
@@ -205,6 +213,7 @@ def _control(options: argparse.Namespace, known: environments.Environments, seal
         seal=seal,
         clock=clock,
         ids=Ids(options.seed),
+        journal=Journal(options.journal),
         scenarios=scenarios,
         scenario=scenario,
         token=_control_token(options),

@@ -156,7 +156,11 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         self._control = settings.control
         self._has_controls = settings.control is not None and settings.has_controls
         self._faults = settings.control.faults if settings.control else Faults()
+        self._faulty = self._faults.by_environment
         self._honours_prefer = settings.honours_prefer
+        self._journal = None
+        if settings.control and settings.has_controls and settings.control.journal.is_on:
+            self._journal = settings.control.journal
         self._replies = Replies(contract)
         self._redaction = Redaction(["/api/v1", *contract["paths"]], settings.seal)
 
@@ -183,8 +187,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             log.exception("request %s failed", exchange.request_id)
             if not exchange.status:
                 await self._refuse(exchange, InternalError())
-        if self._has_controls and self._control and exchange.is_of_the_api:
-            journal = self._control.journal
+        journal = self._journal
+        if journal is not None and exchange.is_of_the_api:
             journal.keep(exchanges.entry(exchange, next(journal.numbers), started, self._redaction))
         if self._access_log:
             self._access_log(_line(exchange, started))
@@ -211,7 +215,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         if operation.body is not None:
             check_media_type(headers, operation.media_types)
             exchange.raw = await read_body(scope, exchange.receive, headers, self._max_body)
-        if environment.name in self._faults and await self._meet_fault(exchange, operation, environment):
+        if environment.name in self._faulty and await self._meet_fault(exchange, operation, environment):
             return
         if b"prefer" in headers and self._honours_prefer and await self._heed_preference(exchange, operation):
             return

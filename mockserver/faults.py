@@ -103,27 +103,25 @@ class Faults:
     """The faults of each environment. One that is over is gone."""
 
     def __init__(self) -> None:
-        self._active: dict[str, list[Active]] = {}
-
-    def __contains__(self, environment: str) -> bool:
-        return environment in self._active
+        self.by_environment: dict[str, list[Active]] = {}
+        """Only environments that have some; for a quick look. Changed by this class alone."""
 
     def add(self, environment: str, fault: Fault) -> None:
         """Let matching requests of the environment go wrong."""
         chance = random.Random(fault.seed)  # noqa: S311 - not for secrets
-        self._active.setdefault(environment, []).append(Active(fault, chance))
+        self.by_environment.setdefault(environment, []).append(Active(fault, chance))
 
     def active(self, environment: str) -> list[Active]:
         """Give the environment's faults, oldest first."""
-        return list(self._active.get(environment, ()))
+        return list(self.by_environment.get(environment, ()))
 
     def clear(self, environment: str) -> None:
         """Let everything go right again."""
-        self._active.pop(environment, None)
+        self.by_environment.pop(environment, None)
 
     def meet(self, environment: str, operation_id: str, fields: Mapping[str, Any] | None) -> Active | None:
         """Give the fault that this request meets, if any."""
-        active = self._active.get(environment, [])
+        active = self.by_environment.get(environment, [])
         for one in active:
             if one.meets(operation_id, fields):
                 if one.is_over:

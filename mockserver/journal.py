@@ -125,10 +125,11 @@ def _has_status(entry: Entry, status: str) -> bool:
 
 
 class Journal:
-    """Keeps entries by environment, so many of each."""
+    """Keeps entries by environment, so many of each; none at all if that is 0."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._size = size
+        self.is_on = size > 0
         self._kept: dict[str, deque[Entry]] = {}
         self._followers: dict[asyncio.Queue[Entry], str | None] = {}
         self.numbers = itertools.count(1)
@@ -190,6 +191,8 @@ class Redaction:
         self._plain: dict[Header, Header] = {}
         self._hidden: dict[bytes, Header] = {}
         self._loose: dict[str, deque[Sealed]] = {}
+        self.is_alert = False
+        """Whether there are secrets to be looked for."""
 
     def path(self, path: str, query: bytes) -> str:
         """Give a path with every step masked that is neither the contract's nor an id, and a query masked whole."""
@@ -217,13 +220,9 @@ class Redaction:
             _remember(self._plain, header, header)
         return header
 
-    @property
-    def is_alert(self) -> bool:
-        """Tell whether there are secrets to be looked for."""
-        return bool(self._loose)
-
     def remember(self, environment: str, secrets: Iterable[str]) -> None:
         """Look for these secrets, and for tokens, in what comes later, too."""
+        self.is_alert = True
         kept = self._loose.setdefault(environment, deque(maxlen=MOST_LOOSE))
         kept.extend(self._seal.close(secret) for secret in secrets)
 

@@ -133,6 +133,13 @@ def test_journal_is_bounded():
     assert [it.number for it in kept.read()] == [2, 3, 4]
 
 
+def test_journal_can_be_off(start_mock):
+    """`--journal 0` keeps nothing."""
+    mock = start_mock("--journal=0")
+    assert httpx.get(f"{mock.base_url}/sip-trunks").status_code == 401
+    assert httpx.get(f"{mock.root_url}/_mock/journal").json()["data"] == []
+
+
 def entry(number, environment="one", operation="list_sip_trunks", status=200, time=0.0):
     return module.Entry(number, time, 1, environment, operation, "GET", "/", [], None, 0, status, [], b"{}", "id")
 
