@@ -1,6 +1,7 @@
 """`python benchmarks/throughput.py`: creates a second, the mock beside a bare Starlette app, in turns.
 
-Both run on uvicorn with httptools and uvloop, without an access log; the mock once more with its own. Prints the median
+Both run on uvicorn with httptools and uvloop, without an access log; the mock once more with its own, and once without
+its journal. Prints the median
 of each and the ratio of the mock to the bare app. Loopback only; takes about half a minute.
 """
 
@@ -71,10 +72,16 @@ def main() -> None:
     bare = ("-m", "uvicorn", "bare:app", "--http=httptools", "--loop=uvloop", "--no-access-log", "--log-level=warning")
     with (
         server(*bare) as bare_port,
+        server("-m", "mockserver", "--log-level=warning", "--journal=0") as plain_port,
         server("-m", "mockserver", "--log-level=warning") as quiet_port,
         server("-m", "mockserver") as logging_port,
     ):
-        ports = {"bare Starlette": bare_port, "mock": quiet_port, "mock with access log": logging_port}
+        ports = {
+            "bare Starlette": bare_port,
+            "mock without journal": plain_port,
+            "mock": quiet_port,
+            "mock with access log": logging_port,
+        }
         rates: dict[str, list[float]] = {name: [] for name in ports}
         for port in ports.values():
             run(port, REQUEST, options.connections, 0.5)
