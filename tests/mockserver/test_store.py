@@ -1,6 +1,7 @@
 """`mockserver.store`: what is kept, per environment, and what only a store can keep true."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -31,6 +32,7 @@ class Shelves(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
+        self.loop = asyncio.new_event_loop()
         self.store = MemoryStore()
         self.kept = {"one": {}, "two": {}}
         self.made = 0
@@ -38,10 +40,13 @@ class Shelves(RuleBasedStateMachine):
     def call(self, refusal, method, *arguments):
         """Call the store, and expect the refusal if one is named."""
         if refusal is None:
-            return asyncio.run(getattr(self.store, method)(*arguments))
+            return self.loop.run_until_complete(getattr(self.store, method)(*arguments))
         with pytest.raises(refusal):
-            asyncio.run(getattr(self.store, method)(*arguments))
+            self.loop.run_until_complete(getattr(self.store, method)(*arguments))
         return None
+
+    def teardown(self):
+        self.loop.close()
 
     def numbers_of(self, environment):
         return {number for dids in self.kept[environment].values() for number in dids.values()}
@@ -61,20 +66,36 @@ class Shelves(RuleBasedStateMachine):
         return f"t{self.made}"
 
     @rule(target=dids, environment=environments, trunk_id=trunks, number=numbers)
+    def add_a_did(self, environment, trunk_id, number):
+        return self.add_did(environment, trunk_id, number)
+
+    @rule(did=consumes(dids), trunk_id=trunks, number=numbers)
+    def free_a_number_and_use_it_again(self, did, trunk_id, number):
+        self.delete_did(*did)
+        self.add_did(did[0], trunk_id, number)
+
     def add_did(self, environment, trunk_id, number):
         refusal = None
         if trunk_id not in self.kept[environment]:
             refusal = TrunkNotFound
         elif number in self.numbers_of(environment):
             refusal = DidAlreadyExists
-        new = did(trunk_id, number)
+        self.made += 1
+        new = replace(did(trunk_id, number), id=f"did-{self.made}")
         self.call(refusal, "add_did", environment, new)
         if refusal:
             return multiple()
         self.kept[environment][trunk_id][new.id] = number
-        return new.id
+        return environment, trunk_id, new.id
 
-    @rule(environment=environments, trunk_id=trunks, did_id=consumes(dids))
+    @rule(did=consumes(dids))
+    def delete_did_where_it_is(self, did):
+        self.delete_did(*did)
+
+    @rule(did=dids, environment=environments, trunk_id=trunks)
+    def delete_did_elsewhere(self, did, environment, trunk_id):
+        self.delete_did(environment, trunk_id, did[2])
+
     def delete_did(self, environment, trunk_id, did_id):
         refusal = None
         if trunk_id not in self.kept[environment]:
