@@ -71,6 +71,18 @@ def test_update_of_the_connection_resets_the_verification(trunk, changes, others
     assert (changed.is_verified, changed.is_active) == (False, False)
 
 
+@pytest.mark.parametrize("field", sorted(trunks.CONNECTION_FIELDS | {"domain", "transport", "username", "password"}))
+def test_each_field_of_the_connection_resets_by_itself(field):
+    """Every one of them is enough."""
+    assert not trunks.update(ACTIVE, {field: getattr(ACTIVE, field)}, "t9").is_verified
+
+
+def test_fields_of_the_connection_are_these():
+    """Four are documented to reset, three do by this mock's choice; name, provider and activity do not."""
+    chosen = {"port", "outbound_proxy", "auth_realm"}
+    assert {"domain", "transport", "username", "password"} | chosen == trunks.CONNECTION_FIELDS
+
+
 @given(existing, harmless)
 def test_update_of_name_provider_or_activity_leaves_the_verification_alone(trunk, changes):
     """`name`, `provider_name` and `is_active` say nothing about the connection."""
