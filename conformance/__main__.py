@@ -278,7 +278,7 @@ def _arguments() -> list[str]:
         str(PROBES), "-c", str(PROBES.parent / "pytest.ini"), "--rootdir", str(PROBES), "--confcutdir", str(PROBES),
         "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:logging", "-p", "no:doctest", "-p", "no:junitxml",
         "-p", "no:faulthandler", "-p", "no:unittest", "-p", "no:stepwise", "-p", "no:pastebin", "-p", "no:warnings",
-        "-p", "no:unraisableexception", "-p", "no:threadexception",
+        "-p", "no:unraisableexception", "-p", "no:threadexception", "-p", "no:skipping",
         "--assert=plain", "--import-mode=importlib", "--capture=no",
     ]  # fmt: skip
 
