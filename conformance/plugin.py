@@ -1,12 +1,12 @@
 """The pytest face of the kit: its options, the bench that probes work on, and the way from outcomes to a report.
 
 pytest is the runner. The command hands over a `Run` through `config.stash`; in somebody's own suite the options below
-make one (`pytest --pyargs conformance.probes --trunk-url URL`, or an ASGI app given with `--trunk-app module:name`).
-Without a target the probes are skipped, and nothing else of this plugin does anything.
+make one (`pytest --pyargs conformance.probes --trunk-url URL`, or an ASGI app given with `--trunk-app module:name`),
+or the fixture `trunk_target` does: see `conformance.suite`. Without a target the probes are skipped, and nothing else
+of this plugin does anything.
 """
 
 import importlib
-import os
 import sys
 from collections.abc import Generator, Iterator
 from fnmatch import fnmatchcase
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from conformance.rules import RULES, Level, Outcome, Profile, Rule
-from conformance.session import Judgement, Run
+from conformance.session import GROUND, Judgement, Run
 
 PROBES = Path(__file__).parent / "probes"
 _ON_MOST = ("plan.status", "create.refused-makes-nothing", "did.refused-not-stored", "update.refused-changes-nothing")
@@ -34,12 +34,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--trunk-url", metavar="BASE_URL", help="judge the implementation at this base URL (token: TRUNKCHECK_TOKEN)"
     )
     group.addoption("--trunk-app", metavar="MODULE:NAME", help="judge an ASGI app in this process")
+    parser.addini("trunk_url", "the base URL that the trunk contract is judged at")
+    parser.addini("trunk_app", "the ASGI app, module:name, that the trunk contract is judged on")
     group.addoption(
         "--trunk-profile", choices=[str(one) for one in Profile], default="standard", help="how much to send"
     )
     group.addoption("--trunk-strict", action="store_true", help="let broken inferred rules fail")
     group.addoption("--trunk-working-domain", metavar="HOST", help="a SIP domain on which Verify succeeds")
     group.addoption("--trunk-failing-domain", metavar="HOST", help="a SIP domain on which Verify fails")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the probes on one worker of pytest-xdist, where there is a target."""
+    if any(_targets(config)) and getattr(config.option, "dist", "no") in {"load", "loadscope", "loadfile", "worksteal"}:
+        config.option.dist = "loadgroup"
+
+
+def _targets(config: pytest.Config) -> tuple[str, str]:
+    """Give the base URL and the app that options or the configuration name."""
+    url, app = (config.getoption(f"--trunk-{kind}", None) for kind in ("url", "app"))
+    if url or app:
+        return url or "", app or ""
+    return str(config.getini("trunk_url") or ""), str(config.getini("trunk_app") or "")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -81,17 +97,20 @@ def rule_of(item: pytest.Item) -> Rule | None:
     return rules.get(str(field)) or rules.get("")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
     """Leave out what this run does not want; put the rules that look back on the whole run at its end."""
     probes = [item for item in items if rule_of(item)]
     if not probes:
-        return
+        return (yield)
     run = _run(config)
-    if run is None:
-        for item in probes:
-            item.add_marker(pytest.mark.skip(reason="no target: give --trunk-url or --trunk-app"))
-        return
+    if run.own:
+        from conformance import inside
+
+        inside.group(probes)
+        inside.shield(probes)
+    result = yield  # others may have shuffled them
+    probes = [item for item in items if rule_of(item)]
     unwanted = [item for item in probes if not run.wants(_rule(item))]
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)
@@ -99,6 +118,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = [item for item in probes if item not in unwanted]
     wanted.sort(key=lambda item: (looks_back(_rule(item)), order[_rule(item).id]))
     items[:] = [item for item in items if item not in probes] + wanted
+    return result
 
 
 def looks_back(rule: Rule) -> int:
@@ -114,41 +134,40 @@ def _rule(item: pytest.Item) -> Rule:
 
 
 @pytest.fixture(scope="session")
-def lab(request: pytest.FixtureRequest) -> Iterator[Any]:
+def trunk_target(request: pytest.FixtureRequest) -> Any:
+    """What is judged; somebody's own suite may have a fixture of this name instead: see `conformance.suite`."""
+    run = _run(request.config)
+    url, app = _targets(request.config)
+    if run.lab is None and not url and not app:
+        pytest.skip("no target: give --trunk-url or --trunk-app")
+    if run.lab is not None:
+        return None
+    from conformance.inside import Target
+
+    domains = (request.config.getoption(f"--trunk-{kind}-domain") for kind in ("working", "failing"))
+    return Target(load_app(app) if app else url, None, None, None, *domains)
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest, trunk_target: Any) -> Iterator[Any]:
     """The bench that the run's probes share."""
     run = _run(request.config)
-    if run is None:
-        raise pytest.UsageError("no target: give --trunk-url or --trunk-app")
+    if run.lab is None:
+        from conformance import inside
+
+        inside.open_bench(run, trunk_target)
     yield run.lab
     run.lab.close()
+    if run.own:
+        run.lab.client.close()
 
 
-def _run(config: pytest.Config) -> Run | None:
-    """Give the run of this session; the first call makes it from the options, where the command did not."""
+def _run(config: pytest.Config) -> Run:
+    """Give the run of this session; the first call makes it, where the command did not."""
     if RUN not in config.stash:
-        url, app = config.getoption("--trunk-url", None), config.getoption("--trunk-app", None)
-        if not url and not app:
-            return None
-        config.stash[RUN] = _own_run(config, url, app)
+        profile, strict = Profile(config.getoption("--trunk-profile")), bool(config.getoption("--trunk-strict"))
+        config.stash[RUN] = Run(None, profile, strict, own=True)
     return config.stash[RUN]
-
-
-def _own_run(config: pytest.Config, url: str | None, app: str | None) -> Run:
-    from conformance import runs
-
-    profile = Profile(config.getoption("--trunk-profile"))
-    target = load_app(app) if app else url
-    try:
-        lab = runs.make_lab(
-            target,
-            runs.tokens_of_environment(os.environ),
-            profile=profile,
-            working_domain=config.getoption("--trunk-working-domain"),
-            failing_domain=config.getoption("--trunk-failing-domain"),
-        )
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
-    return Run(lab, profile, strict=bool(config.getoption("--trunk-strict")))
 
 
 def load_app(text: str) -> Any:
@@ -156,11 +175,14 @@ def load_app(text: str) -> Any:
     module, _, name = text.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        return getattr(importlib.import_module(module), name or "app")
+        app = getattr(importlib.import_module(module), name or "app")
     except (ImportError, AttributeError) as error:
         raise pytest.UsageError(f"{text} cannot be imported: {error}") from None
     finally:
         sys.path.remove(str(Path.cwd()))
+    if not callable(app):
+        raise pytest.UsageError(f"{text} is no ASGI app")
+    return app
 
 
 @pytest.hookimpl(wrapper=True)
@@ -169,11 +191,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     rule = rule_of(item)
     run = _run(item.config) if rule else None
     if run and rule:
-        run.lab.rule = rule.id
+        run.rule = rule.id
         if run.on_rule:
             run.on_rule(rule)
-        if looks_back(rule) == 2:
-            run.lab.close()
+        if run.lab is not None:
+            run.lab.rule = rule.id
+            if looks_back(rule) == 2:
+                run.lab.close()
     return (yield)
 
 
@@ -204,11 +228,13 @@ def pytest_runtest_makereport(
     run = _run(item.config) if rule else None
     error = call.excinfo.value if call.excinfo else None
     if run and rule and isinstance(error, NotJudged):
-        call.excinfo = pytest.ExceptionInfo.from_exception(
-            pytest.skip.Exception(str(error), _use_item_location=True).with_traceback(error.__traceback__)
-        )
+        skipped = pytest.skip.Exception(str(error), _use_item_location=True)
+        # Where no command tells that nothing could be judged, a suite must not be green.
+        in_vain = run.own and (isinstance(error, Stopped) or rule.id == GROUND)
+        told = pytest.fail.Exception(f"trunkcheck: {error}", pytrace=False) if in_vain else skipped
+        call.excinfo = pytest.ExceptionInfo.from_exception(told.with_traceback(error.__traceback__))
     report = yield
-    if run is None or rule is None or call.when == "teardown":
+    if run is None or run.lab is None or rule is None or call.when == "teardown":
         return report
     if isinstance(error, Stopped):
         run.stopped = str(error)
@@ -217,7 +243,7 @@ def pytest_runtest_makereport(
         report.longrepr = _sentence(rule, error)
         if rule.level is Level.INFERRED and not run.strict:
             report.outcome = "passed"
-    elif report.skipped:
+    elif report.skipped or isinstance(error, NotJudged):
         judgement = Judgement(Outcome.NOT_JUDGED, str(error).removeprefix("Skipped: "))
     elif error is not None:
         judgement = Judgement(Outcome.KIT_ERROR, _traceback(run, call))
@@ -253,5 +279,14 @@ def _traceback(run: Run, call: pytest.CallInfo[None]) -> str:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Clean up also where the run was broken off."""
     run = session.config.stash.get(RUN, None)
-    if run is not None:
+    if run is not None and run.lab is not None:
         run.lab.close()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Tell what the tests' outcomes do not, inside somebody's own suite."""
+    run = config.stash.get(RUN, None)
+    if run is not None and run.own and run.judgements:
+        from conformance import inside
+
+        inside.summary(terminalreporter, run)

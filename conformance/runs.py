@@ -14,10 +14,9 @@ from conformance.client import FIRST, NO_PLAN, OTHER, Answer, Client, NotJudged,
 from conformance.expect import Broken
 from conformance.lab import TRUNKS, Lab, Options
 from conformance.rules import RULES, Outcome, Rule, Verdict, verdict
-from conformance.session import Judgement, Run
+from conformance.session import GROUND, Judgement, Run
 from conformance.transport import AsgiTransport, HttpTransport, Transport
 
-GROUND = "create.accepted"  # the rule on which most others stand
 VARIABLES = {FIRST: "TRUNKCHECK_TOKEN", OTHER: "TRUNKCHECK_OTHER_TOKEN", NO_PLAN: "TRUNKCHECK_NO_PLAN_TOKEN"}
 
 

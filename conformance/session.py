@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from conformance.expect import Broken
 
 
+GROUND = "create.accepted"  # the rule on which most others stand
+
+
 @dataclass
 class Judgement:
     """What a probe found about its rule."""
@@ -36,9 +39,18 @@ class Run:
     on_rule: Callable[[Rule], None] | None = None
     on_judgement: Callable[[Rule, Judgement], None] | None = None
     stopped: str = ""
+    rule: str = ""  # the id of the rule that is being judged
+    own: bool = False  # inside somebody's own suite, without the command around it
 
     def __post_init__(self) -> None:
-        if self.lab is not None and not self.only:
+        if self.lab is not None:
+            self.use(self.lab)
+
+    def use(self, lab: Any) -> None:
+        """Work on this bench from now on."""
+        self.lab = lab
+        lab.rule = self.rule
+        if not self.only:
             self.lab.wants = lambda identity: self.wants(RULES[identity])
             self.lab.refusals.all_cases = lambda kind: cases_of(kind, self.lab, self.wants)
 
