@@ -312,4 +312,9 @@ def differences() -> list[Difference]:
         Difference(f"update.{name}.changes", f"update.{name}.changes", "update", name, GOOD[name]) for name in names
     ]
     found.append(Difference("update.password.accepted", "update.only-sent-fields", "update", "password", passwords()))
-    return found
+    return [
+        *found,
+        Difference(
+            "update.is_active.accepted", "update.is_active.keeps-verification", "update", "is_active", GOOD["is_active"]
+        ),
+    ]

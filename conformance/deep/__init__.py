@@ -21,7 +21,7 @@ MINUTES: Final = 10.0
 GROUND: Final = "create.accepted"  # nothing is explored without it
 
 # Each part with its share of what the parts before it left.
-PARTS: Final = ((0.4, pairs.refusals), (0.35, pairs.differences), (0.65, lives.explore), (1.0, sweep.explore))
+PARTS: Final = ((0.35, pairs.refusals), (0.35, pairs.differences), (0.7, lives.explore), (1.0, sweep.explore))
 
 
 def explore(run: Run, limits: Mapping[str, Any]) -> None:

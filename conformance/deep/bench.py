@@ -46,6 +46,7 @@ class Bench:
         self.story: list[str] = []  # what the example at hand has sent
         self.hunted: str | None = None  # the rule whose finding is being reduced
         self.silent = False
+        self.carrier_answers = True  # as far as is known: Verify has not failed on the working domain
         self.share = 0  # requests of the part at hand
         self._trunk: Trunk | None = None
         self._sizes: dict[str, tuple[int, int]] = {}

@@ -13,13 +13,13 @@ from hypothesis.strategies import SearchStrategy
 from conformance import expect, model, strategies
 from conformance.client import FIRST, OTHER, Answer, NotJudged
 from conformance.deep.bench import Bench, Over, configured
-from conformance.deep.pairs import filled, is_accepted, update
+from conformance.deep.pairs import activate, filled, is_accepted, update
 from conformance.lab import LIKELY_FAILING_DOMAIN, did_path, entries
 from conformance.listing import listed
 from conformance.model import Departure, Trunk, depart
 
 REDUCING: Final = 250  # requests that go into the reduction of a finding, at most
-STEPS: Final = 12  # of a life
+STEPS: Final = 9  # of a life
 LISTS: Final = 4  # requests that one look at the list may cost
 
 
@@ -105,12 +105,13 @@ class Life(RuleBasedStateMachine):
     def _read(self, trunk: Trunk) -> Answer:
         return self.bench.ask(lambda: self.lab.get(trunk.path, actor=trunk.actor))
 
-    @initialize()
+    @initialize(drawn=_CHANGES)
     @_step
-    def begin(self) -> None:
-        """Create the first trunk."""
+    def begin(self, drawn: dict[str, Any]) -> None:
+        """Create the first trunk, activate it, and change something."""
         self.bench.story.append("create")
         self.trunks.append(self.bench.create_trunk())
+        self._activate(self.trunks[0], drawn)
 
     @precondition(lambda self: len(self.trunks) < 3)
     @rule(other=st.booleans(), shape=strategies.shapes())
@@ -178,14 +179,24 @@ class Life(RuleBasedStateMachine):
     @_step
     def activate(self, which: int, drawn: dict[str, Any]) -> None:
         """Verify on the working domain, activate, and change something of what is active."""
-        trunk = self._pick(which)
+        self._activate(self._pick(which), drawn)
+
+    def _activate(self, trunk: Trunk, drawn: Mapping[str, Any]) -> None:
         if trunk.fields.get("domain") != self.lab.domain:
             self._change(trunk, {"domain": _WORKING})
-        answer = self._ask("verify", lambda: self.lab.verify(trunk.path, actor=trunk.actor))
-        model.verified(trunk, answer, self._read(trunk))
-        self._change(trunk, {"is_active": True})
+        self.bench.story += ["verify", "activate"]
+        activate(self.bench, trunk)
         if drawn:
             self._change(trunk, drawn)
+
+    @precondition(lambda self: not all(trunk.is_verified for trunk in self.trunks))
+    @rule(times=st.integers(1, 3))
+    @_step
+    def insist(self, times: int) -> None:
+        """Try to activate a trunk that is not verified, several times."""
+        trunk = next(one for one in self.trunks if not one.is_verified)
+        for _ in range(times):
+            self._change(trunk, {"is_active": True})
 
     @precondition(lambda self: self.trunks)
     @rule(which=_WHICH)

@@ -82,6 +82,14 @@ def passwords_in_refusals(send, method, path, headers, body):
     return replace(answer, body=json.dumps(document).encode())
 
 
+def verified_trunks_stay_inactive(send, method, path, headers, body):
+    """Refuse every activation."""
+    fields = fields_of(body)
+    if method == "PUT" and fields and fields.get("is_active") is True:
+        body = b'{"port": 0}'
+    return send(method, path, headers, body)
+
+
 @pytest.fixture
 def explore(mock):
     """A function that explores the mock, with a fault in between and only some parts, and gives the run."""
@@ -152,6 +160,14 @@ def test_life_departs_from_the_model(explore):
     assert [answer.method for answer in shown.answers] == ["PUT", "GET"]
     assert shown.answers[0].is_refusal
     assert "update" in shown.sent
+
+
+@pytest.mark.parametrize("part", ["good", "lives"])
+def test_refused_activation_is_found_beside_its_control(explore, part):
+    """A good update that is refused twice, though a plain one is accepted, is found."""
+    found = broken(explore(part, change=verified_trunks_stay_inactive, requests=300))
+    assert set(found) == {"activation.verified"}
+    assert found["activation.verified"].control.is_success
 
 
 def test_crash_is_found_by_generated_requests(explore):
