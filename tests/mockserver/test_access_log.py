@@ -53,6 +53,14 @@ def test_any_path_makes_one_line_of_bounded_length(path, line):
 
 
 @pytest.mark.parametrize("line", [text_line, json_line])
+def test_long_path_is_cut(line):
+    """Of a path, two hundred characters are told."""
+    text = line(Entry(0.0, "GET", "/" + "a" * 20_000, 404, 0.0, None, "abc-1"))
+    assert text.count("a" * 199 + "…") == 1
+    assert "a" * 200 not in text
+
+
+@pytest.mark.parametrize("line", [text_line, json_line])
 def test_token_in_a_path_is_masked(line):
     """Some clients put their token where it does not belong."""
     for path in ("/talq_secret", "/x?token=talq_secret", "/talq%5Fsecret/y"):
