@@ -90,8 +90,8 @@ def test_action_puts_no_input_into_a_script():
 @pytest.mark.packaging
 def test_action_installs_the_kit(tmp_path):
     """What its second step installs is whole; the packages it needs are left to pip here."""
-    env = {"PYTHON": sys.executable, "SOURCE": str(ROOT), "INSTALLED": str(tmp_path / "kit"), "PIP_NO_DEPS": "1"}
-    script = STEPS["install"]["run"]
+    env = {"PYTHON": sys.executable, "SOURCE": str(ROOT), "INSTALLED": str(tmp_path / "kit")}
+    script = STEPS["install"]["run"].replace("pip install", "pip install --no-deps")
     subprocess.run(["bash", "-eo", "pipefail", "-c", script], cwd=tmp_path, env=os.environ | env, check=True)
     command = [sys.executable, "-P", "-m", "conformance", "--list"]
     told = subprocess.run(
@@ -171,7 +171,12 @@ def test_image_is_careful():
 @pytest.mark.skipif(not HADOLINT, reason="needs hadolint, which is not built for every machine")
 def test_image_passes_a_linter():
     """Nothing in the Dockerfile is known to be bad practice."""
-    done = subprocess.run([HADOLINT, str(ROOT / "Dockerfile")], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [HADOLINT, "--failure-threshold=warning", "--no-color", str(ROOT / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stdout
 
 
