@@ -93,6 +93,7 @@ class Lab:
         self.wants: Callable[[str], bool] = lambda _rule: False  # whether this run judges a rule; set by who knows
         self.refusals = Refusals(alone=options.profile is Profile.DEEP, brief=self.brief)
         self.refusals.senders = {"create": self._bad_create, "did": self._bad_did}
+        self.refused_minimal: Broken | None = None  # what is wrong with a create that sends the required fields alone
         self.refused_documented: Answer | None = (
             None  # the documented create, where only another form of it was accepted
         )

@@ -65,16 +65,14 @@ def test_unverified_trunk_cannot_be_activated(unverified: Life) -> None:
     Level.DOCUMENTED,
     "A health check tells is_healthy, response_time_ms and checked_at, and the error when there is one.",
     source="SIP Trunk Health, response",
-    sends="GET /sip-trunks/{trunk_id}/health, twice",
+    sends="GET /sip-trunks/{trunk_id}/health",
     accepts="200 with success true; response_time_ms a number, or null when nothing answered",
     contract=f"{HEALTH}/responses/200",
     profile=Profile.QUICK,
     needs=("create.accepted",),
 )
-def test_health_has_the_documented_members(unverified: Life, failing: Life) -> None:
-    for answer in (unverified.step("health"), failing.steps.get("health")):
-        if answer is not None:
-            _want_health(answer)
+def test_health_has_the_documented_members(unverified: Life) -> None:
+    _want_health(unverified.step("health"))
 
 
 def _want_health(answer: Answer) -> None:
@@ -196,6 +194,8 @@ def _verify_said(answer: Answer) -> str:
 def test_verify_makes_the_trunk_verified(verified: Life) -> None:
     for answer in filter(None, (verified.step("read after verify"), verified.steps.get("read after name"))):
         read = expect.status_in(answer, (200,))
+        if answer is verified.steps.get("read after name") and answer.member("is_verified") is False:
+            continue  # the change of the name took it away: another rule judges that
         expect.member_is(read, "is_verified", True, verified.step("verify"))
         expect.member_is(read, "health_status", "healthy", verified.step("verify"))
         expect.is_now(read, "last_health_check_at")
@@ -264,6 +264,9 @@ def test_change_of_a_label_keeps_the_verification(verified: Life, field: str) ->
     change, read = verified.step(name), verified.step(f"read after {name}")
     if not change.is_success:
         raise NotJudged(f"the update was refused ({expect.summary(change)})")
+    before = {"provider_name": "read after name", "is_active": "read after provider_name"}.get(field)
+    if before and verified.step(before).member("is_verified") is not True:
+        raise NotJudged("the trunk was no longer verified before the change")
     for answer in (change, read):
         expect.member_is(answer, "is_verified", True, change)
         expect.member_is(answer, "is_active", field != "is_active", change)
@@ -327,6 +330,8 @@ def test_trunk_that_loses_its_verification_is_not_active(resets: Life, field: st
     before, change, after = _reset(resets, field)
     if before.member("is_active") is not True:
         raise NotJudged("the trunk was not active before the change")
+    if after.member("is_verified") is True:
+        raise NotJudged("the trunk did not lose its verification")
     for answer in (change, after):
         if answer.is_success:
             expect.member_is(answer, "is_active", False, before, change)
@@ -345,6 +350,8 @@ def test_trunk_that_loses_its_verification_is_not_active(resets: Life, field: st
 def test_change_and_activation_in_one_request(resets: Life) -> None:
     change, after = resets.step("username and is_active"), resets.step("after username and is_active")
     before = resets.step("before username and is_active")
+    if change.is_success and after.member("is_verified") is True:
+        raise NotJudged("the change did not take the verification away")
     if change.is_success:
         want_inactive(change, after)
     elif change.is_refusal and after.is_success:
