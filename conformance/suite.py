@@ -33,8 +33,17 @@ def _names_of(module: Any) -> list[str]:
     ]
 
 
+def _marked(module: Any, name: str) -> Any:
+    """Give a member of a module, with the marks that the module puts on its tests."""
+    member, marks = getattr(module, name), getattr(module, "pytestmark", ())
+    for mark in marks if isinstance(marks, list | tuple) else (marks,):
+        if name.startswith("test_"):
+            mark(member)
+    return member
+
+
 for _name in ("conftest", *(f"test_{section}" for section in SECTIONS)):
     _module = import_module(f"conformance.probes.{_name}")
     for _member in _names_of(_module):
-        globals()[_member] = getattr(_module, _member)
+        globals()[_member] = _marked(_module, _member)
         __all__ += [_member]
