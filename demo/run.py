@@ -1,4 +1,4 @@
-"""`make demo`: start the mock on a free port, send it the documented request and one that it refuses, judge it, stop it."""
+"""`make demo`: start the mock on a free port, send it the documented request and one it refuses, judge it, stop it."""
 
 import contextlib
 import json
