@@ -1,4 +1,5 @@
-# `make demo` shows the mock at work, `make test` checks everything, `make serve` keeps the mock running.
+# `make demo` shows the mock at work, `make test` checks everything, `make serve` keeps the mock running,
+# `make docs` writes the generated pages and the site.
 # A fresh machine needs Python 3.11 or newer, and make. PYTHON=… names another interpreter.
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -7,7 +8,7 @@ PYTHON ?= $(shell for it in python3 python3.14 python3.13 python3.12 python3.11 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo serve test clean
+.PHONY: demo serve test docs clean
 
 demo: $(READY)
 	@$(BIN)/python demo/run.py
@@ -21,8 +22,11 @@ test: $(READY)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
 
+docs: $(READY)
+	@$(BIN)/python docs/build.py
+
 clean:
-	rm -rf .venv
+	rm -rf .venv site
 
 # Once, and again when the dependencies change.
 $(READY): pyproject.toml
