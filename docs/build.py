@@ -7,10 +7,10 @@ import tomllib
 from pathlib import Path
 
 from conformance import ledger
-from mockserver.scenarios import BUILT_IN
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+SCENARIOS = ROOT / "mockserver" / "scenarios"
 LIST = re.compile(r"(<!-- written by docs/build\.py from mockserver/scenarios -->\n).*?(<!-- end -->)", re.DOTALL)
 LOADED = re.compile(
     r"""<(?:script|img|iframe|source)\b[^>]*?\bsrc\s*=\s*["']?\s*(?:https?:)?//[^\s"'>]+
@@ -35,7 +35,7 @@ def pages() -> dict[Path, str]:
 def scenarios() -> str:
     """Give the scenarios of the package as a table."""
     rows = [
-        (path.stem, tomllib.loads(path.read_text("utf-8"))["description"]) for path in sorted(BUILT_IN.glob("*.toml"))
+        (path.stem, tomllib.loads(path.read_text("utf-8"))["description"]) for path in sorted(SCENARIOS.glob("*.toml"))
     ]
     return "\n".join(["| name | what happens |", "|---|---|", *(f"| `{name}` | {cell(says)} |" for name, says in rows)])
 

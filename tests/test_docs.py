@@ -161,6 +161,12 @@ def test_what_is_loaded_from_elsewhere_is_found(text, tmp_path):
     assert len(build().foreign(tmp_path)) == 1
 
 
+def test_every_page_is_in_the_menu():
+    """No page can be reached by its address alone."""
+    menu = (ROOT / "mkdocs.yml").read_text("utf-8")
+    assert [page.name for page in PAGES if f" {page.name}\n" not in menu] == []
+
+
 def test_pages_name_inputs_of_the_action_that_exist():
     """The example of a workflow gives the action nothing that it does not know."""
     action = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
