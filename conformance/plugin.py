@@ -25,6 +25,7 @@ _ON_ALL = ("answer.", "redaction.password", "redaction.no-member", "redaction.to
 
 
 RUN = pytest.StashKey[Run]()
+RULE = pytest.StashKey[Rule | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -90,6 +91,12 @@ def _rules_of(obj: object) -> dict[str, Rule]:
 
 def rule_of(item: pytest.Item) -> Rule | None:
     """Give the rule that a test judges, or None where it is no probe."""
+    if RULE not in item.stash:
+        item.stash[RULE] = _find_rule(item)
+    return item.stash[RULE]
+
+
+def _find_rule(item: pytest.Item) -> Rule | None:
     if not isinstance(item, pytest.Function):
         return None
     rules = _rules_of(item.function)
