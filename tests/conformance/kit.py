@@ -95,7 +95,7 @@ def judged(base_url, profile=Profile.STANDARD, transport=None, tokens=TOKENS, **
     run = Run(lab, profile)
     runs.knock(lab)
     with _own_pytest():
-        pytest.main(_arguments(run), plugins=[_Handover(run), plugin])
+        pytest.main(_arguments(), plugins=[_Handover(run), plugin])
     lab.close()
     lab.client.close()
     return run
