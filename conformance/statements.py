@@ -163,7 +163,7 @@ _CREATE: Final[tuple[Row, ...]] = (
 )  # fmt: skip
 
 _READING: Final[tuple[Row, ...]] = (
-    ("The list has all trunks of the environment.", DOCUMENTED, "list.complete list.shape"),
+    ("The list has all trunks of the environment.", DOCUMENTED, "list.complete list.shape list.verified-too"),
     ("It has no other's.", DOCUMENTED, "isolation.list"),
     ("What the list tells is what reading tells.", DOCUMENTED, "list.up-to-date"),
     ("An entry has at least id and name.", INFERRED, "list.entries"),
@@ -239,6 +239,8 @@ _FIELDS: Final[tuple[Row, ...]] = (
      "open: a port behind it"),
     ("null for outbound_proxy or auth_realm means that it is not set.", INFERRED, "",
      "open: refused, unset or counted as not sent"),
+    ("null is no value of any other field: it is refused, or counts as not sent.", DOCUMENTED,
+     "create.null.default update.null.not-stored create.*.required"),
     ("password is not empty.", DOCUMENTED, "create.password.not-empty update.password.not-empty"),
     ("password is stored encrypted.", DOCUMENTED, "",
      "out of reach: how a server stores something is not seen from outside"),
@@ -267,6 +269,7 @@ _FIELDS: Final[tuple[Row, ...]] = (
 _LIFECYCLE: Final[tuple[Row, ...]] = (
     ("A trunk is created, then verified, then activated.", DOCUMENTED,
      "verify.sets-verified activation.verified verify.does-not-activate"),
+    ("A trunk that is active can be turned off.", DOCUMENTED, "activation.off"),
     ("An unverified trunk is never active.", DOCUMENTED,
      "activation.unverified.create activation.unverified.update activation.with-a-change "
      "answer.unverified-never-active",
