@@ -3,7 +3,7 @@
 import inspect
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final, TypeVar
@@ -129,14 +129,22 @@ class Bench:
 
     def see(self, answer: Answer) -> None:
         """Judge one answer by the rules that hold for every answer."""
-        known = SimpleNamespace(answers=[answer], unanswered=[], paths=self.client.paths)
-        view = SimpleNamespace(client=known, controls={"create": self.accepted.get(answer.operation)})
+        view = self._view([answer], [], {"create": self.accepted.get(answer.operation)})
         for identity, broken in self._broken_in(view, but=TOGETHER):
             broken.control = broken.control or self.accepted.get(answer.operation)
             raise Departure(identity, broken)
 
-    def _broken_in(self, lab: Any, but: Collection[str] = ()) -> Iterator[tuple[str, Broken]]:
+    def _view(self, answers: list[Answer], unanswered: list[Answer], controls: Mapping[str, Answer | None]) -> Any:
+        """Give what a probe that looks at answers alone needs of a bench."""
+        known = SimpleNamespace(answers=answers, unanswered=unanswered, paths=self.client.paths)
+        return SimpleNamespace(client=known, controls=controls)
+
+    def _broken_in(
+        self, lab: Any, but: Collection[str] = (), only: Collection[str] = ()
+    ) -> Iterator[tuple[str, Broken]]:
         for identity, probe in self._passive.items():
+            if only and identity not in only:
+                continue
             if identity not in but and self.open(identity):
                 try:
                     probe(lab, *[None] * (len(inspect.signature(probe).parameters) - 1))
@@ -156,9 +164,8 @@ class Bench:
         broken.answers = tuple({id(answer): answer for answer in broken.answers}.values())
         size = (len(self.story), sum(len(answer.request_body or b"") for answer in broken.answers))
         if departure.rule not in self.found or size <= self._sizes[departure.rule]:
-            if self.story:
-                sent = broken.sent or broken.answers[-1].where
-                broken.sent = self.client.canaries.mask(f"{sent}, after {', '.join(self.story)}")
+            story = f", after {', '.join(self.story)}" if self.story else ""
+            broken.sent = self.client.canaries.mask((broken.sent or broken.answers[-1].where) + story)
             self.found[departure.rule], self._sizes[departure.rule] = broken, size
         return departure.rule == self.hunted
 
@@ -238,9 +245,9 @@ class Bench:
         if not self.lab.options.keep:
             self.lab.leftovers = [*self.lab.leftovers, *self.client.clean_up()]
         self.client.limit = None
-        if len(self.client.answers) > self._started:
-            for identity, broken in self._broken_in(self.lab):
-                self.found.setdefault(identity, broken)
+        own = self._view(self.client.answers[self._started :], self.client.unanswered, self.lab.controls)
+        for identity, broken in (*self._broken_in(own, but=TOGETHER), *self._broken_in(self.lab, only=TOGETHER)):
+            self.found.setdefault(identity, broken)
         for identity, broken in self.found.items():
             self.run.judgements[identity] = Judgement(Outcome.BROKEN, broken=broken)
 

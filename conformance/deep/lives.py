@@ -132,9 +132,7 @@ class Life(RuleBasedStateMachine):
     def _change(self, trunk: Trunk, drawn: Mapping[str, Any]) -> None:
         changes = {name: self._value(trunk, name, value) for name, value in drawn.items()}
         self.bench.story.append(f"update {' and '.join(drawn) or 'nothing'}")
-        named = [name for name in changes if name != "is_active"]
-        accepted = f"update.{named[0]}.changes" if named else "activation.verified"
-        update(self.bench, trunk, changes, "update.password.accepted" if named[:1] == ["password"] else accepted)
+        update(self.bench, trunk, changes)
 
     def _value(self, trunk: Trunk, name: str, value: Any) -> Any:
         if value == _SAME:

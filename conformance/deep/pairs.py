@@ -185,7 +185,7 @@ def _refused_twice(
 def _accept_update(bench: Bench, one: Difference, good: Any) -> None:
     trunk = _active(bench)
     value = f"{bench.lab.name()} {good}" if one.field == "name" else filled(good, bench.lab)
-    update(bench, trunk, {one.field: value}, one.accepted)
+    update(bench, trunk, {one.field: value})
 
 
 def _active(bench: Bench) -> Trunk:
@@ -207,10 +207,10 @@ def activate(bench: Bench, trunk: Trunk) -> None:
     answer = bench.ask(lambda: lab.verify(trunk.path, actor=trunk.actor))
     model.verified(trunk, answer, bench.ask(lambda: lab.get(trunk.path, actor=trunk.actor)))
     if trunk.is_verified:
-        update(bench, trunk, {"is_active": True}, "activation.verified")
+        update(bench, trunk, {"is_active": True})
 
 
-def update(bench: Bench, trunk: Trunk, changes: Mapping[str, Any], accepted: str) -> None:
+def update(bench: Bench, trunk: Trunk, changes: Mapping[str, Any]) -> None:
     """Send a good update and judge it with the model."""
     lab = bench.lab
     tags = ("odd",) if model.may_be_refused(trunk, changes) else ()
@@ -221,12 +221,7 @@ def update(bench: Bench, trunk: Trunk, changes: Mapping[str, Any], accepted: str
     try:
         answer = bench.ask(send)
         if answer.is_refusal and not model.may_be_refused(trunk, changes):
-            words = ", ".join(told(name, value) for name, value in changes.items())
-            name = {"name": lab.name()}
-            answer = _refused_twice(
-                bench, accepted, words, send, lambda: lab.update(trunk.path, name, actor=trunk.actor)
-            )
-            trunk.fields.update(name)
+            answer = _refused_update(bench, trunk, changes, send)
         read = bench.ask(lambda: lab.get(trunk.path, actor=trunk.actor))
         if answer.is_refusal:
             model.unchanged(trunk, "update.refused-changes-nothing", answer, read)
@@ -236,6 +231,33 @@ def update(bench: Bench, trunk: Trunk, changes: Mapping[str, Any], accepted: str
     except (Departure, NotJudged):
         bench.doubt()
         raise
+
+
+def _refused_update(bench: Bench, trunk: Trunk, changes: Mapping[str, Any], send: Callable[[], Answer]) -> Answer:
+    """Send again what was refused, beside a plain update; Departure by the rule of the field that is to blame."""
+    words = ", ".join(told(name, value) for name, value in changes.items())
+    name = {"name": bench.lab.name()}
+    try:
+        answer = _refused_twice(
+            bench, _rule_of(changes), words, send, lambda: bench.lab.update(trunk.path, name, actor=trunk.actor)
+        )
+    except Departure:
+        trunk.fields.update(name)
+        for one, value in changes.items() if len(changes) > 1 else ():
+            update(bench, trunk, {one: value})
+        raise
+    trunk.fields.update(name)
+    return answer
+
+
+def _rule_of(changes: Mapping[str, Any]) -> str:
+    """Give the rule by which an update is accepted."""
+    if len(changes) > 1:
+        return "update.limits-accepted"
+    [(name, value)] = changes.items()
+    if name == "is_active":
+        return "activation.verified" if value else "update.is_active.accepted"
+    return "update.password.accepted" if name == "password" else f"update.{name}.changes"
 
 
 def filled(value: Any, lab: Lab) -> Any:
