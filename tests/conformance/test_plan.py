@@ -21,9 +21,9 @@ def test_no_run_sends_more_than_was_planned(mock, profile, server):
     assert run.lab.client.requests <= plan.MOST[profile], "raise plan.MOST, or send fewer requests"
     if server == "that-names-only-the-first":
         assert run.lab.client.requests > plan.MOST[profile] * 0.6, "lower plan.MOST, which is a wild guess"
-    answers = run.lab.client.answers  # quick asks some operations only without a token
-    sent = {answer.operation for answer in answers if answer.is_success or profile is Profile.QUICK}
-    assert len({name for name in sent if name.partition(" ")[2].startswith("/sip-trunks")}) == 10
+    sent = {answer.operation for answer in run.lab.client.answers if answer.is_success}
+    operations = {name for name in sent if name.partition(" ")[2].startswith("/sip-trunks")}
+    assert len(operations) == 10 or profile is Profile.QUICK
 
 
 @pytest.mark.parametrize(
