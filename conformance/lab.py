@@ -8,6 +8,7 @@ What no accepted request followed is not judged.
 import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -90,6 +91,7 @@ class Lab:
         self.unconfirmed: dict[str, str] = {}  # rules that no control followed, and why
         self.controls: dict[str, Answer] = {}  # the last accepted request of each kind
         self.notes: set[str] = set()
+        self.last_sends: list[Callable[[Lab], None]] = []  # set by who knows the rules
         self.wants: Callable[[str], bool] = lambda _rule: False  # whether this run judges a rule; set by who knows
         self.refusals = Refusals(alone=options.profile is Profile.DEEP, brief=self.brief)
         self.refusals.senders = {"create": self._bad_create, "did": self._bad_did}
@@ -394,6 +396,14 @@ class Lab:
     def main(self) -> str:
         """The path of the trunk that stays through the run."""
         return path_of(self.baseline)
+
+    def finish(self) -> None:
+        """Send what belongs at the end of a run, then close. Does it once."""
+        sends, self.last_sends = self.last_sends, []
+        for send in sends if not self._closed else ():
+            with suppress(NotJudged, Broken):
+                send(self)
+        self.close()
 
     def close(self) -> None:
         """Send the controls that are still owed, then delete everything that was made. Does it once, also after

@@ -204,7 +204,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         if run.lab is not None:
             run.lab.rule = rule.id
             if looks_back(rule) == 2:
-                run.lab.close()
+                run.lab.finish()
     return (yield)
 
 

@@ -167,6 +167,20 @@ def cases_of(kind: str, lab: Any, wants: Callable[[Rule], bool]) -> list[Any]:
     return found
 
 
+LAST_SENDS: list[tuple[str, Callable[[Any], None]]] = []
+"""What is sent for a rule that is judged on the whole run, before all is deleted: the rule's id, and what sends."""
+
+
+def sends_last(id: str) -> Callable[[Probe], Probe]:
+    """Let a function send, for the rule with this id, at the end of a run."""
+
+    def declare(send: Probe) -> Probe:
+        LAST_SENDS.append((id, send))
+        return send
+
+    return declare
+
+
 def verdict(outcome: Outcome, level: Level, *, strict: bool) -> Verdict:
     """Give the verdict on a rule of this level: only a broken rule depends on the level, and on strict mode."""
     if outcome is Outcome.BROKEN:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from conformance.rules import RULES, Outcome, Profile, Rule, cases_of
+from conformance.rules import LAST_SENDS, RULES, Outcome, Profile, Rule, cases_of
 
 if TYPE_CHECKING:
     from conformance.expect import Broken
@@ -50,6 +50,7 @@ class Run:
         """Work on this bench from now on."""
         self.lab = lab
         lab.rule = self.rule
+        lab.last_sends = [send for identity, send in LAST_SENDS if self.wants(RULES[identity])]
         if not self.only:
             self.lab.wants = lambda identity: self.wants(RULES[identity])
             self.lab.refusals.all_cases = lambda kind: cases_of(kind, self.lab, self.wants)

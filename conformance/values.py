@@ -59,22 +59,18 @@ def ports_out_of_range(*, update: bool = False) -> list[Case]:
 
 
 def ports_of_other_types() -> list[Case]:
-    """Give values that are no integer."""
-    return field_cases(
-        "port", ("5061", True, 5061.5), ([5061], {"port": 5061}, False, "", "tls", 0.5, " 5061", "5061.0")
-    )
+    """Give values that are no integer. Whether an empty text counts as not sent is left open, here and below."""
+    return field_cases("port", ("5061", True, 5061.5), ([5061], {"port": 5061}, False, "tls", 0.5, " 5061", "5061.0"))
 
 
 def other_transports() -> list[Case]:
     """Give values that are none of the three transports."""
-    return field_cases(
-        "transport", ("TLS", "sctp", 1), ("", ["tls"], "Udp", "ws", "tls,udp", True, {}, "tlsx", "TCP", 0)
-    )
+    return field_cases("transport", ("TLS", "sctp", 1), (["tls"], "Udp", "ws", "tls,udp", True, {}, "tlsx", "TCP", 0))
 
 
 def other_activities() -> list[Case]:
     """Give values of is_active that are neither true nor false."""
-    return field_cases("is_active", ("false", 0), ([], "true", 1, "no", "", {}, "yes", "0", 0.0))
+    return field_cases("is_active", ("false", 0), ([], "true", 1, "no", {}, "yes", "0", 0.0))
 
 
 def hosts(field: str) -> list[Case]:

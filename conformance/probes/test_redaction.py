@@ -10,13 +10,11 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import pytest
-
 from conformance.canaries import leaves
 from conformance.client import ABSENT, Answer, NotJudged
 from conformance.expect import Broken, says_no, timestamp
 from conformance.lab import TRUNKS, Lab, path_of
-from conformance.rules import Level, Profile, rule
+from conformance.rules import Level, Profile, rule, sends_last
 
 SOURCE = "Create SIP Trunk, notes and request body: password"
 TOKEN = "token"  # noqa: S105 - a kind of secret
@@ -33,7 +31,7 @@ class Twins:
     rounds: list[list[Answer]] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@sends_last("redaction.password")
 def odd_places(lab: Lab) -> None:
     """Send passwords where they are refused, or where a server may not expect them."""
     lab.usable(lab.baseline, "the create")
@@ -62,7 +60,7 @@ def odd_places(lab: Lab) -> None:
     contract=PASSWORD,
     profile=Profile.QUICK,
 )
-def test_no_password_comes_back(lab: Lab, odd_places: None) -> None:
+def test_no_password_comes_back(lab: Lab) -> None:
     for answer in lab.client.answers:
         for hit in answer.hits:
             if hit.secret != TOKEN:
