@@ -7,6 +7,7 @@ import logging
 import pytest
 from clients import FIRST, LIMIT_HEADERS, trunk
 
+import openapi
 from mockserver.app import Settings, create_app, stamp
 from mockserver.environments import built_in
 from mockserver.redaction import TextFormatter
@@ -77,6 +78,16 @@ def test_client_that_leaves_is_not_answered():
     gone = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
     assert ask(app, "POST", "/api/v1/sip-trunks", trunk(), messages=gone) is None
     assert ask(app, "GET", "/api/v1/sip-trunks")[2]["data"] == []
+
+
+def test_contract_is_taken_as_it_is_and_not_as_a_template():
+    """Connexion renders a file that it loads; braces in a description are text, and what is not in it is not there."""
+    contract = openapi.load()
+    contract["info"]["description"] = "{{ 1 / 0 }} {% nonsense"
+    contract["paths"] = {"/sip-trunks": contract["paths"]["/sip-trunks"]}
+    app = create_app(Settings(built_in()), contract)
+    assert ask(app, "GET", "/api/v1/sip-trunks")[0] == 200
+    assert ask(app, "GET", "/api/v1/sip-trunks/x")[2]["code"] == "NOT_FOUND"
 
 
 def test_web_socket_is_not_spoken():

@@ -6,7 +6,7 @@ import string
 
 import pytest
 from clients import trunk
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import openapi
@@ -50,6 +50,7 @@ def twins(pairs):
     return dict(pairs)
 
 
+@settings(max_examples=60)
 @given(documents.filter(lambda value: b"Infinity" not in encoded(value)), st.sampled_from([None, 1]), st.booleans())
 def test_json_is_read_whatever_its_layout(value, indent, ascii_only):
     """Any JSON value is read as the standard library reads it, however it is laid out."""

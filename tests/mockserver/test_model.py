@@ -263,7 +263,7 @@ def test_mock_and_model_agree_whatever_the_order_of_requests(start_mock, half):
         run_state_machine_as_test(
             MockBesideModel,
             settings=settings(
-                max_examples=20,
+                max_examples=15,
                 stateful_step_count=40,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
