@@ -234,3 +234,11 @@ def refused_is_stored(api: Api) -> None:
             api.trunks[trunk["id"]] = trunk
 
     refusals(api, store)
+
+
+@fault("create.null.default", also=["create.port.type", "answer.types"])
+def null_port_is_one(api: Api) -> None:
+    """null as a port becomes port 1."""
+    check(api, "create", "port", lambda inner, value: 1 if value is None else inner(value))
+    check(api, "create", "transport", lambda inner, value: "tls" if value is None else inner(value))
+    check(api, "create", "is_active", lambda inner, value: False if value is None else inner(value))

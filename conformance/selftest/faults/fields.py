@@ -17,18 +17,10 @@ def lacking(api: Api, field: str, value: str) -> None:
     setattr(api, "new_trunk", lambda request, values: inner(request, {field: value, **values}))  # noqa: B010 - a method
 
 
-def null(api: Api, field: str, value: str) -> None:
-    """Take null, as some value."""
-    check(api, "create", field, lambda inner, sent: value if sent is None else inner(sent))
-
-
 for field in REQUIRED:
     value = "default.carrier-x.com" if field == "domain" else "unnamed"
     fault(f"create.{field}.required", name=f"create-without-{field}", says=f"A create may leave out {field}.")(
         partial(lacking, field=field, value=value)
-    )
-    fault(f"create.{field}.required", name=f"create-with-null-{field}", says=f"A create may send {field} as null.")(
-        partial(null, field=field, value=value)
     )
 
 
@@ -100,13 +92,13 @@ def _loose_host(part: str) -> Check:
     return take
 
 
+ONCE = {"port-65536", "port-fraction", "transport-sctp", "is-active-0", "domain-port"}  # tried in a create alone
 MORE: tuple[tuple[str, str, str, str, Check], ...] = (
     ("name.max-length", "name", "a name of 256 characters", "name-of-256", _longer(256)),
     ("password.not-empty", "password", "an empty password", "empty-password", only("")),
     ("port.range", "port", "port 0", "port-0", only(0)),
     ("port.range", "port", "port 65536", "port-65536", only(65536)),
     ("port.type", "port", "a port that is a text", "port-text", _turned(int, "5061")),
-    ("port.type", "port", "true for port 1", "port-true", _turned(int, True)),
     ("port.type", "port", "a port with a fraction", "port-fraction", _turned(int, 5061.5)),
     ("transport.values", "transport", "a transport in capitals", "transport-capitals", _turned(str.lower, "TLS")),
     ("transport.values", "transport", "sctp", "transport-sctp", only("sctp")),
@@ -114,13 +106,13 @@ MORE: tuple[tuple[str, str, str, str, Check], ...] = (
     ("is-active.type", "is_active", "0 for false", "is-active-0", _turned(bool, 0)),
     ("domain.host", "domain", "a domain with a scheme", "domain-scheme", _loose_host("sip:")),
     ("domain.host", "domain", "a domain with a port", "domain-port", _loose_host(":5061")),
-    ("domain.host", "domain", "a domain with an empty label", "domain-empty-label", _loose_host("..")),
     ("outbound-proxy.host", "outbound_proxy", "an outbound proxy with a space", "proxy-space", _loose_host(" ")),
-    ("outbound-proxy.host", "outbound_proxy", "an outbound proxy with a path", "proxy-path", _loose_host("/path")),
 )  # fmt: skip
 
 for operation in OPERATIONS:
     for rule, field, what, name, more in MORE:
+        if operation == "update" and name in ONCE:
+            continue
         also = ["body.media-type.no-way-round"] if (operation, name) == ("create", "port-0") else []  # it tries port 0
         fault(
             f"{operation}.{rule}", also=also, name=f"{operation}-takes-{name}", says=f"The {operation} takes {what}."
@@ -141,10 +133,8 @@ for field in ("name", "provider_name", "username"):
 DIDS: tuple[tuple[str, str, str, str, Check], ...] = (
     ("did.number.form", "number", "a number without its plus", "number-without-plus", lambda value: _digits(value)),
     ("did.number.form", "number", "a number of 16 digits", "number-of-16", lambda value: _plus(value, 16)),
-    ("did.number.form", "number", "a number that starts with 0", "number-from-0", lambda value: _plus(value, 11, "+0")),
     ("did.number.required", "number", "null as a number", "number-null", _turned(lambda _none: "+12025550000", None)),
     ("did.country.form", "country_code", "a country code in small letters", "country-small", _turned(str.upper, "us")),
-    ("did.country.form", "country_code", "a country code of three letters", "country-three", only("USA")),
     ("did.country.required", "country_code", "null as a country code", "country-null", only(None)),
     ("did.country.required", "country_code", "a number as a country code", "country-number", only(1)),
     ("did.country.assigned", "country_code", "a country code that nobody has", "country-unassigned", only("ZZ")),

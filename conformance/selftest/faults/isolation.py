@@ -48,7 +48,7 @@ def told(api: Api, operation: str) -> None:
     refusals(api, pretend)
 
 
-for operation in ("update", "delete", "add-did"):
+for operation in ("delete", "add-did"):
     fault(
         f"isolation.{operation}",
         name=f"pretends-to-{operation}",

@@ -133,3 +133,9 @@ def _with_put(found: dict[str, str]) -> dict[str, str]:
 def no_allow(api: Api) -> None:
     """A 405 has no Allow."""
     refusals(api, lambda _request, answer: answer.headers.pop("Allow", None))
+
+
+@fault("list.verified-too")
+def list_of_the_unverified(api: Api) -> None:
+    """The list has only trunks that are not active."""
+    around(api, "own", lambda inner, request: [trunk for trunk in inner(request) if not trunk["is_active"]])

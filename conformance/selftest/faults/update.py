@@ -45,7 +45,7 @@ for field in VISIBLE:
         name=f"update-does-not-tell-{field}",
         says=f"The answer to an update of {field} lacks it.",
     )(partial(untold, field=field))
-for field in ("provider_name", "outbound_proxy", "auth_realm", "port"):
+for field in ("provider_name", "auth_realm"):
     fault(
         f"update.{field}.changes",
         also=["answer.as-sent"],
