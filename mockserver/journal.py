@@ -277,7 +277,7 @@ class Rules:
         answer = operation.get("responses", {}).get(str(entry.status), {})
         name = answer.get("$ref", "").rpartition("/")[2] or names.get(entry.status, "")
         rules = self._responses.get(name, answer).get("x-rules", [])
-        only = {"VALIDATION_ERROR": "body.not-an-object"}.get(entry.code or "")
+        only = {"VALIDATION_ERROR": "body.json.not-an-object"}.get(entry.code or "")
         return [rule for rule in rules if only in (None, rule)]
 
     def _of_field(self, operation: Mapping[str, Any], name: str) -> list[str]:
