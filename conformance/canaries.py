@@ -53,6 +53,7 @@ class Canaries:
         self._digests: dict[str, str] = {}  # the first characters of a digest, to its form
         self._needles: dict[str, str] = {}  # casefolded text to find, to its form
         self._numbers: set[str] = set()
+        self._clean: set[str] = set()  # header lines without a secret; none that was made later can be in them
         self._tokens = [token for token in tokens if token]
         self._concealed: dict[str, str] = {}
         self._token_needles: dict[str, str] = {}
@@ -119,8 +120,13 @@ class Canaries:
             place = _place(self, text)
             yield Hit(hit.secret, hit.form, "body" if self.find(place) else place)
         for name, value in headers:
-            if hit := self.find(f"{name}: {value}"):
+            line = f"{name}: {value}"
+            if line in self._clean:
+                continue
+            if hit := self.find(line):
                 yield Hit(hit.secret, hit.form, "a header's name" if self.find(name) else f"header {name}")
+            else:
+                self._clean.add(line)
 
     def find(self, text: str) -> Hit | None:
         """Find a secret in a text; also used on the kit's own output before it is written."""

@@ -383,7 +383,9 @@ def test_trunks_come_back_as_sent(lab: Lab) -> None:
         sent = _sent_fields(answer)
         path = trunk_path(answer) if answer.operation == "POST /sip-trunks" else answer.path
         if sent is not None and path and answer.is_success and not expect.says_no(answer):
-            fields = known.setdefault((answer.actor, path), {})
+            fresh: dict[str, tuple[object, Answer]] = {}
+            fields = fresh if answer.method == "POST" else known.get((answer.actor, path), fresh)
+            known[answer.actor, path] = fields
             ordinary = answer.tags.isdisjoint({"negative", "odd", "foreign", "absent"})
             for name, value in sent.items():
                 fields.pop(name, None)

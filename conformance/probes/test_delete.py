@@ -146,7 +146,10 @@ def with_did(lab: Lab) -> WithDid:
     dids = lab.dids(path)
     late = None
     if not early.is_success and (there := did_path(path, did)):
-        lab.usable(lab.delete_did(there), "deleting the DID")
+        if (
+            gone := lab.delete_did(there)
+        ).status != 404:  # the early delete may have taken it
+            lab.usable(gone, "deleting the DID")
         late = lab.delete(path)
     return WithDid(did, early, dids, late)
 
