@@ -1,10 +1,11 @@
 """The test of the kit itself: it must catch seeded faults, each by its own rule, and leave correct variants alone.
 
 Every fault and variant is a miniature API, and every one is judged by the whole kit as any target is: the standard
-profile, through pytest. Two processes share the work.
+profile, through pytest. Processes, two or more, share the work.
 """
 
 import gc
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from conformance.session import Run
 
 REFERENCE: Final = "reference"
 RUN_ID: Final = "5e1f7e"  # always the same, and so are all requests
-PROCESSES: Final = 2
+PROCESSES: Final = max(2, os.cpu_count() or 2)
 FEW: Final = 100_000  # new objects between two searches for garbage: a run makes many and keeps few
 
 

@@ -22,7 +22,6 @@ TOKENS: Final[Mapping[str, str]] = {
 }
 WORKING: Final = "sip.carrier-x.com"
 FAILING: Final = "auth-fail.carrier-x.com"
-MOST_BYTES: Final = 65536
 
 TEXTS: Final = ("name", "provider_name", "domain", "username", "password", "outbound_proxy", "auth_realm")
 REQUIRED: Final = TEXTS[:5]
@@ -191,6 +190,7 @@ class Api:
         self.shows: dict[str, tuple[str, ...]] = {"create": CREATED, "list": CREATED, "read": READ, "update": READ}
         self.statuses = {"create": 201, "add-did": 201}
         self.media_types = {"application/json"}
+        self.most_bytes = 65536
         self.on_request: list[Callable[[Request], Answer | None]] = []  # an Answer that they give is sent
         self.on_answer: list[
             Callable[[Request, Answer], object]
@@ -326,7 +326,7 @@ class Api:
     def read_body(self, request: Request) -> dict[str, Any]:
         """Give the fields in a body."""
         self.check_media_type(request)
-        if len(request.body) > MOST_BYTES:
+        if len(request.body) > self.most_bytes:
             raise Refused(413, "PAYLOAD_TOO_LARGE", "The body is too large.")
         try:
             document = self.parse(request.body)

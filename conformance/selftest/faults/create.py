@@ -39,12 +39,6 @@ def wants_a_proxy(api: Api) -> None:
     wants(api, "create", lambda values: "outbound_proxy" not in values)
 
 
-@fault("create.accepted")
-def created_is_202(api: Api) -> None:
-    """A create is answered 202."""
-    api.statuses["create"] = 202
-
-
 @fault("create.members", also=["create.echo", "create.text.verbatim"])
 def create_without_provider(api: Api) -> None:
     """The answer to a create lacks provider_name."""
@@ -55,12 +49,6 @@ def create_without_provider(api: Api) -> None:
 def create_shows_the_default_port(api: Api) -> None:
     """The answer to a create shows the transport's default port, whatever was sent."""
     shown(api, "create", lambda trunk: trunk.update(port=api.default_ports[trunk["transport"]]))
-
-
-@fault("create.echo", also=["answer.as-sent"])
-def create_shows_half_a_domain(api: Api) -> None:
-    """The answer to a create shows the domain without its first label."""
-    shown(api, "create", lambda trunk: trunk.update(domain=trunk["domain"].partition(".")[2]))
 
 
 @fault("create.starts-unverified")
@@ -119,7 +107,7 @@ def digits_become_a_number(api: Api) -> None:
     )
 
 
-@fault("create.id.unique")
+@fault("create.id.unique", also=["answer.created-at.steady", "delete.not-listed"])
 def ids_come_again(api: Api) -> None:
     """The id of a deleted trunk is given again."""
     free: list[str] = []
@@ -178,12 +166,6 @@ def low_ports_are_refused(api: Api) -> None:
     wants(api, "create", lambda values: values.get("port", 5061) < 1024)
 
 
-@fault("create.port.accepted")
-def last_port_is_refused(api: Api) -> None:
-    """Port 65535 is refused."""
-    wants(api, "create", lambda values: values.get("port") == 65535)
-
-
 @fault("create.transport.accepted", also=["create.port.default"])
 def tcp_is_refused(api: Api) -> None:
     """A create with tcp is refused."""
@@ -236,7 +218,7 @@ def refused_is_stored(api: Api) -> None:
     refusals(api, store)
 
 
-@fault("create.null.default", also=["create.port.type", "answer.types"])
+@fault("create.null.default")
 def null_port_is_one(api: Api) -> None:
     """null as a port becomes port 1."""
     check(api, "create", "port", lambda inner, value: 1 if value is None else inner(value))

@@ -29,17 +29,6 @@ def list_for_everybody(api: Api) -> None:
     takes(api, lambda request: request.operation == "list-dids" and "authorization" not in request.headers)
 
 
-@fault("auth.required")
-def no_token_is_a_403(api: Api) -> None:
-    """Verify without a token is answered 403."""
-
-    def forbid(request: Request, answer: Answer) -> None:
-        if answer.status == 401 and request.operation == "verify":
-            answer.status = 403
-
-    refusals(api, forbid)
-
-
 @fault("auth.unknown-token")
 def any_token_reads(api: Api) -> None:
     """Any token of the right form may read."""
@@ -78,12 +67,6 @@ def start_of_a_token(api: Api) -> None:
 def scheme_alone(api: Api) -> None:
     """The word Bearer alone is enough."""
     takes(api, lambda request: request.headers.get("authorization", "").strip() == "Bearer")
-
-
-@fault("auth.blank")
-def empty_authorization(api: Api) -> None:
-    """An empty Authorization counts as the first environment."""
-    takes(api, lambda request: request.headers.get("authorization") == "")
 
 
 @fault("auth.other-scheme")
@@ -131,12 +114,6 @@ def plan_may_list(api: Api) -> None:
         return f"{environment} lists" if request.operation == "list" and environment == "planless" else environment
 
     around(api, "authenticate", authenticate)
-
-
-@fault("plan.required")
-def plan_is_not_looked_at(api: Api) -> None:
-    """The plan is not looked at."""
-    api.planless = set()
 
 
 @fault("plan.status")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance.selftest.catalogue import after, around, before, fault, refusals
+from conformance.selftest.faults.create import stored
 from conformance.selftest.miniature import Answer, Api, Request, Trunk
 
 Inner = Callable[..., Any]
@@ -25,12 +26,6 @@ def remembering(api: Api) -> dict[str, Trunk]:
 def delete_says_nothing(api: Api) -> None:
     """A delete is answered without a message."""
     after(api, "delete", lambda _request, answer: answer.document.pop("message") if answer.status == 200 else None)
-
-
-@fault("delete.accepted")
-def delete_is_202(api: Api) -> None:
-    """A delete is answered 202."""
-    after(api, "delete", lambda _request, answer: setattr(answer, "status", 202) if answer.status == 200 else None)
 
 
 @fault("delete.gone")
@@ -66,18 +61,19 @@ def deleted_is_listed(api: Api) -> None:
     )
 
 
-@fault("delete.others-untouched", also=["delete.not-listed"])
-def delete_takes_another(api: Api) -> None:
-    """A delete also takes the trunk with the username 0042."""
-    after(api, "delete", lambda request, answer: _take(api, request) if answer.status == 200 else None)
+@fault("delete.others-untouched", also=["did.accepted"])
+def delete_takes_the_next(api: Api) -> None:
+    """A delete also takes the trunk that was made next."""
+    order: list[Trunk] = []
+    stored(api, lambda _request, trunk: order.append(trunk))
 
+    def remove(inner: Inner, trunk: Trunk) -> None:
+        inner(trunk)
+        following = order[order.index(trunk) + 1 :][:1]
+        if following and following[0]["id"] in api.trunks and not api.dids_of(following[0]["id"]):
+            inner(following[0])
 
-def _take(api: Api, request: Request) -> None:
-    deletes = api.__dict__.setdefault("deletes", [])
-    deletes.append(request.trunk_id)
-    for trunk in [*api.trunks.values()]:
-        if trunk["username"] == "0042" and len(deletes) > 15 and not api.dids_of(trunk["id"]):
-            api.remove(trunk)
+    around(api, "remove", remove)
 
 
 @fault("delete.has-dids")

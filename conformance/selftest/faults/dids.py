@@ -28,12 +28,6 @@ def did_without_trunk(api: Api) -> None:
     shown(api, "add-did", lambda did: did.pop("trunk_id"))
 
 
-@fault("did.members")
-def did_of_another_trunk(api: Api) -> None:
-    """A new DID is told with its own id as trunk_id."""
-    shown(api, "add-did", lambda did: did.update(trunk_id=did["id"]))
-
-
 @fault("did.listed")
 def did_is_listed_without_country(api: Api) -> None:
     """The list of DIDs does not tell country codes."""
@@ -78,17 +72,6 @@ def unique_on_other_trunks(api: Api) -> None:
         "is_taken",
         lambda inner, trunk, number: (
             inner(trunk, number) and all(did["number"] != number for did in api.dids_of(trunk["id"]))
-        ),
-    )
-
-
-@fault("did.number.unique")
-def taken_number_is_400(api: Api) -> None:
-    """A number that is there already is answered 400."""
-    refusals(
-        api,
-        lambda request, answer: (
-            setattr(answer, "status", 400) if request.operation == "add-did" and answer.status == 409 else None
         ),
     )
 

@@ -92,7 +92,7 @@ def _loose_host(part: str) -> Check:
     return take
 
 
-ONCE = {"port-65536", "port-fraction", "transport-sctp", "is-active-0", "domain-port"}  # tried in a create alone
+ONCE = {"port-65536", "port-fraction", "transport-sctp", "domain-port"}  # tried in a create alone
 MORE: tuple[tuple[str, str, str, str, Check], ...] = (
     ("name.max-length", "name", "a name of 256 characters", "name-of-256", _longer(256)),
     ("password.not-empty", "password", "an empty password", "empty-password", only("")),
@@ -103,7 +103,6 @@ MORE: tuple[tuple[str, str, str, str, Check], ...] = (
     ("transport.values", "transport", "a transport in capitals", "transport-capitals", _turned(str.lower, "TLS")),
     ("transport.values", "transport", "sctp", "transport-sctp", only("sctp")),
     ("is-active.type", "is_active", 'the text "false"', "is-active-text", _turned(lambda _value: False, "false")),
-    ("is-active.type", "is_active", "0 for false", "is-active-0", _turned(bool, 0)),
     ("domain.host", "domain", "a domain with a scheme", "domain-scheme", _loose_host("sip:")),
     ("domain.host", "domain", "a domain with a port", "domain-port", _loose_host(":5061")),
     ("outbound-proxy.host", "outbound_proxy", "an outbound proxy with a space", "proxy-space", _loose_host(" ")),
@@ -136,7 +135,6 @@ DIDS: tuple[tuple[str, str, str, str, Check], ...] = (
     ("did.number.required", "number", "null as a number", "number-null", _turned(lambda _none: "+12025550000", None)),
     ("did.country.form", "country_code", "a country code in small letters", "country-small", _turned(str.upper, "us")),
     ("did.country.required", "country_code", "null as a country code", "country-null", only(None)),
-    ("did.country.required", "country_code", "a number as a country code", "country-number", only(1)),
     ("did.country.assigned", "country_code", "a country code that nobody has", "country-unassigned", only("ZZ")),
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ def created_active(api: Api) -> None:
     around(api, "want_startable", lambda _inner, _values: None)
 
 
-@fault("activation.unverified.update", "answer.unverified-never-active")
+@fault("activation.unverified.update", "answer.unverified-never-active", also=["verify.does-not-activate"])
 def activated_unverified(api: Api) -> None:
     """A trunk that was never verified can be activated."""
     around(
@@ -32,12 +32,6 @@ def activated_unverified(api: Api) -> None:
 def health_without_a_duration(api: Api) -> None:
     """A health check tells no response time."""
     shown(api, "health", lambda data: data.pop("response_time_ms"))
-
-
-@fault("health.members")
-def healthy_in_words(api: Api) -> None:
-    """A health check tells is_healthy as a text."""
-    shown(api, "health", lambda data: data.update(is_healthy=str(data["is_healthy"]).lower()))
 
 
 @fault("health.checked-at.now")
@@ -189,16 +183,18 @@ for field in ("domain", "transport", "username", "password"):
         says=f"A change of {field} keeps the verification.",
     )(partial(does_not_reset, field=field))
     fault(
-        f"update.{field}.resets-verification",
-        name=f"{field}-only-deactivates",
-        says=f"A change of {field} deactivates the trunk, but keeps the verification.",
-    )(partial(only_deactivates, field=field))
-    fault(
         f"update.{field}.deactivates",
         also=["answer.unverified-never-active"],
         name=f"{field}-keeps-active",
         says=f"A change of {field} takes the verification away, but the trunk stays active.",
     )(partial(stays_active, field=field))
+
+
+fault(
+    "update.username.resets-verification",
+    name="username-only-deactivates",
+    says="A change of username deactivates the trunk, but keeps the verification.",
+)(partial(only_deactivates, field="username"))
 
 
 @fault("activation.with-a-change", also=["answer.unverified-never-active"])
@@ -241,13 +237,7 @@ def once_failed_always_failed(api: Api) -> None:
     noting(api, "keep_verified", lambda trunk, found: None if found["is_verified"] else failed.add(trunk["id"]))
 
 
-@fault("activation.off")
+@fault("activation.off", also=["update.is_active.keeps-verification"])
 def active_for_good(api: Api) -> None:
-    """An active trunk stays active when it is turned off."""
-    around(
-        api,
-        "change",
-        lambda inner, trunk, values: inner(
-            trunk, {**values, "is_active": trunk["is_active"] or values.get("is_active", False)}
-        ),
-    )
+    """An active trunk cannot be turned off: the update is accepted and ignored."""
+    around(api, "change", lambda inner, trunk, values: inner(trunk, {} if values == {"is_active": False} else values))

@@ -16,18 +16,6 @@ def proxy_is_forgotten(api: Api) -> None:
     stored(api, lambda _request, trunk: trunk.update(outbound_proxy=None))
 
 
-@fault("read.accepted")
-def new_trunk_reads_with_203(api: Api) -> None:
-    """A read is answered 203."""
-
-    def odd(request: Request, answer: Answer) -> None:
-        trunk = api.trunks.get(request.trunk_id)
-        if answer.status == 200 and trunk and trunk["username"] == "0042":
-            answer.status = 203
-
-    after(api, "read", odd)
-
-
 @fault("read.members")
 def read_without_update_time(api: Api) -> None:
     """A trunk that was never verified is read without health_status."""

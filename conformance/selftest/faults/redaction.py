@@ -38,8 +38,6 @@ FORMS: tuple[tuple[str, str, str, Callable[[str], str]], ...] = (
     ("read-tells-the-end", "A read tells the last six characters of the password.", "read", lambda one: one[-6:]),
     ("read-tells-the-start", "A read tells the first six characters of the password.", "read", lambda one: one[:6]),
     ("health-tells-base64", "A health check tells the password in base64.", "health", _base64),
-    ("health-tells-hex", "A health check tells the password in hexadecimal.", "health", lambda one: one.encode().hex()),
-    ("verify-tells-it-reversed", "Verify tells the password reversed.", "verify", lambda one: one[::-1]),
     ("verify-tells-a-digest", "Verify tells the password's SHA-256.", "verify", _digest),
 )
 for name, says, operation, turn in FORMS:
