@@ -86,7 +86,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _rules_of(obj: object) -> dict[str, Rule]:
     members = getattr(obj, "__dict__", {})
     found = members.get("rules") or ({"": members["rule"]} if "rule" in members else {})
-    return found if all(isinstance(one, Rule) for one in found.values()) else {}
+    is_probe = isinstance(found, dict) and all(isinstance(one, Rule) for one in found.values())
+    return found if is_probe else {}
 
 
 def rule_of(item: pytest.Item) -> Rule | None:

@@ -218,3 +218,13 @@ def test_broken_inferred_rule_is_told_in_the_summary(mock, tmp_path):
         strict, _ = suite(tmp_path, *asked, "--trunk-strict")
     assert (lenient.returncode, strict.returncode) == (0, 1), lenient.stdout + strict.stdout
     assert "warning: answer.outside.form (inferred): expected the error envelope" in lenient.stdout
+
+
+def test_object_that_only_looks_like_a_probe_is_left_alone():
+    """A module, or anything else with a member called `rules`, in somebody's test file is no probe."""
+    from types import SimpleNamespace
+
+    from conformance import plugin, rules
+
+    assert plugin._rules_of(SimpleNamespace(rules=rules)) == {}
+    assert plugin._rules_of(SimpleNamespace(rule="of thumb")) == {}
