@@ -294,6 +294,7 @@ class _Handover:
         from conformance.plugin import RUN
 
         config.stash[RUN] = self._run
+        config.option.tbstyle = "line"  # nobody reads pytest's own account of a failure, and making it is slow
 
 
 def _own_pytest() -> ExitStack:

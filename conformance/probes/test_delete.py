@@ -146,9 +146,7 @@ def with_did(lab: Lab) -> WithDid:
     dids = lab.dids(path)
     late = None
     if not early.is_success and (there := did_path(path, did)):
-        if (
-            gone := lab.delete_did(there)
-        ).status != 404:  # the early delete may have taken it
+        if (gone := lab.delete_did(there)).status != 404:  # the early delete may have taken it
             lab.usable(gone, "deleting the DID")
         late = lab.delete(path)
     return WithDid(did, early, dids, late)
