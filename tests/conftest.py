@@ -52,3 +52,9 @@ def start_mock(tmp_path):
     for mock in started:
         mock.process.kill()
         mock.process.wait()
+
+
+@pytest.fixture(scope="session")
+def mock_class():
+    """What starts a mock of one's own: a folder and options in, a running mock out."""
+    return Mock

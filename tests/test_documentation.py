@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Mock
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -28,9 +27,9 @@ PARSERS = {"toml": tomllib.loads, "json": json.loads, "yaml": yaml.safe_load}
 
 
 @pytest.fixture(scope="module")
-def page_mock(tmp_path_factory):
+def page_mock(mock_class, tmp_path_factory):
     """A mock for the pages alone: they make and change environments."""
-    mock = Mock(tmp_path_factory.mktemp("page-mock"))
+    mock = mock_class(tmp_path_factory.mktemp("page-mock"))
     yield mock
     assert mock.stop() == 0
 
