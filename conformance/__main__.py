@@ -272,7 +272,7 @@ def _explore(run: Run, limits: Mapping[str, Any]) -> tuple[ExitCode | None, str]
     return None, ""
 
 
-# What comes with pytest and has no part in a run; their hooks around every probe take a fifth of it.
+# What comes with pytest and has no part in a run; their hooks around every probe take time.
 _UNUSED = (
     "cacheprovider", "capture", "debugging", "doctest", "faulthandler", "junitxml", "legacypath", "logging",
     "monkeypatch", "pastebin", "recwarn", "setuponly", "setupplan", "skipping", "stepwise", "subtests", "terminal",

@@ -17,8 +17,8 @@ def proxy_is_forgotten(api: Api) -> None:
 
 
 @fault("read.members")
-def read_without_update_time(api: Api) -> None:
-    """A trunk that was never verified is read without health_status."""
+def read_without_health(api: Api) -> None:
+    """A trunk that was never checked is read without health_status."""
     shown(api, "read", lambda trunk: trunk.pop("health_status") if trunk["health_status"] is None else None)
 
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from conformance.selftest.catalogue import after, fault, refusals, shown
-from conformance.selftest.faults.create import stored
 from conformance.selftest.miniature import Answer, Api, Request
 
 
@@ -120,8 +119,7 @@ def fingerprint(api: Api) -> None:
 
 @fault("redaction.twins")
 def strength(api: Api) -> None:
-    """A new trunk has the strength of its password, which an error tells too."""
-    stored(api, lambda _request, _trunk: None)
+    """An error about other fields tells how strong the password is."""
 
     def score(request: Request, answer: Answer) -> None:
         password: Any = request.fields.get("password")
