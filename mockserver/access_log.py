@@ -4,8 +4,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 import orjson
 
@@ -15,8 +14,7 @@ LOGGER = "trunkmock.access"
 LONGEST_PATH = 200
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What is told of a request: nothing of its header fields, its query or its body."""
 
     time: float

@@ -41,7 +41,7 @@ from mockserver.errors import (
 from mockserver.exchanges import Exchange, Send
 from mockserver.faults import Faults, Preference, Replies, preference
 from mockserver.handlers import Handlers
-from mockserver.journal import Redaction
+from mockserver.journal import Reader
 from mockserver.limits import RateLimits
 from mockserver.redaction import Seal
 from mockserver.requests import (
@@ -162,12 +162,17 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         if settings.control and settings.has_controls and settings.control.journal.is_on:
             self._journal = settings.control.journal
         self._replies = Replies(contract)
-        self._redaction = Redaction(["/api/v1", *contract["paths"]], settings.seal)
+        self._seal = settings.seal
+        self._reader: Reader | None = None
 
     def add_api(self, specification: Any, **kwargs: Any) -> ContractAPI:
         """Take up the contract's operations."""
         api: ContractAPI = super().add_api(specification, **kwargs)
         self._routes = Routes(api.operations.values())
+        if self._journal is not None:
+            bodies = {it.operation_id: it.body for it in api.operations.values() if it.body}
+            paths = [api.base_path, *self._contract["paths"]]
+            self._reader = self._journal.reader = Reader(paths, bodies, self._seal)
         self._base_path = api.base_path
         return api
 
@@ -187,11 +192,19 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             log.exception("request %s failed", exchange.request_id)
             if not exchange.status:
                 await self._refuse(exchange, InternalError())
-        journal = self._journal
+        if self._journal is not None or self._access_log is not None:
+            self._note(exchange, (time.perf_counter() - started) * 1000)
+
+    def _note(self, exchange: Exchange, duration_ms: float) -> None:
+        """Tell journal and access log of an exchange that is over."""
+        now, journal = time.time(), self._journal
         if journal is not None and exchange.is_of_the_api:
-            journal.keep(exchanges.entry(exchange, next(journal.numbers), started, self._redaction))
-        if self._access_log:
-            self._access_log(_line(exchange, started))
+            journal.keep(exchanges.kept(exchange, next(journal.numbers), now, duration_ms, self._seal))
+        if self._access_log is not None:
+            name = exchange.environment.name if exchange.environment else None
+            path = exchange.path or exchanges.raw_path(exchange.scope)
+            method, status = exchange.scope["method"], exchange.status
+            self._access_log(Entry(now, method, path, status, duration_ms, name, exchange.request_id))
 
     async def _answer(self, exchange: Exchange) -> None:
         scope = exchange.scope
@@ -220,7 +233,9 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         if b"prefer" in headers and self._honours_prefer and await self._heed_preference(exchange, operation):
             return
         if operation.body is not None:
-            fields, exchange.kept, exchange.secrets = operation.body.read(exchange.raw)
+            fields, sent = operation.body.read(exchange.raw)
+            if self._reader and (strays := operation.body.strays(exchange.raw, sent)):
+                self._reader.remember(environment.name, strays)
             arguments = [fields, *arguments]
         answer = await operation.handler(environment, *arguments)
         location = [(b"location", (self._base_path + answer.location).encode())] if answer.location else []
@@ -322,15 +337,3 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             return
         await exchange.send(start)
         await exchange.send({"type": "http.response.body", "body": body})
-
-
-def _line(exchange: Exchange, started: float) -> Entry:
-    return Entry(
-        time.time(),
-        exchange.scope["method"],
-        exchanges.raw_path(exchange.scope),
-        exchange.status,
-        (time.perf_counter() - started) * 1000,
-        exchange.environment.name if exchange.environment else None,
-        exchange.request_id,
-    )

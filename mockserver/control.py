@@ -7,7 +7,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -206,7 +206,7 @@ class Control:
         }
         fields = self._checked(usual | wanted)
         trunk = trunks.create(fields, trunk_id, state.get("created_at") or _stamp(self.clock()))
-        return replace(trunk, **state), [self._seeded_did(name, trunk_id, did) for did in dids]
+        return trunk._replace(**state), [self._seeded_did(name, trunk_id, did) for did in dids]
 
     def _checked(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         if self._create is None:

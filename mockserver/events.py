@@ -32,7 +32,7 @@ async def stream(
             new = asyncio.ensure_future(queue.get())
             done, _ = await asyncio.wait({gone, new}, timeout=PING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if new in done:
-                entry = new.result()
+                entry = journal.open(new.result())
                 await _send(exchange, b"id: %d\ndata: %b\n\n" % (entry.number, orjson.dumps(show(entry))))
             else:
                 new.cancel()

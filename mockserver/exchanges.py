@@ -1,6 +1,5 @@
 """One request on its way through the app, and what the journal keeps of it in the end."""
 
-import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +9,8 @@ import orjson
 from mockserver.environments import Environment
 from mockserver.errors import FieldsRefused, Refusal
 from mockserver.faults import Fault
-from mockserver.journal import (
-    LONGEST_ANSWER,
-    NOBODY,
-    SHOWN,
-    Entry,
-    Headers,
-    Redaction,
-    shown_answer,
-)
-from mockserver.redaction import MASK, clean
+from mockserver.journal import LONGEST_ANSWER, LONGEST_BODY, NO_ERRORS, Headers, Kept
+from mockserver.redaction import Seal
 from mockserver.requests import Receive, Scope
 from mockserver.routing import Operation
 
@@ -30,9 +21,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class Exchange:
     """What its answer's header fields, its log line and its journal entry need.
 
-    `raw` is the body, `kept` the same with its secrets masked, if that was simple, see `JsonBody.read`; `fault` is what
-    it met; `misfortune` is what the journal tells of that or of the preference that was applied;
-    `is_faked` says that the answer is made up.
+    `raw` is the body; `fault` is what it met; `misfortune` is what the journal tells of that or of the preference that
+    was applied; `is_faked` says that the answer is made up.
     """
 
     scope: Scope
@@ -45,8 +35,6 @@ class Exchange:
     limit_headers: Headers | None = None
     path: str = ""
     raw: bytes = b""
-    kept: bytes | None = None
-    secrets: tuple[bytes, ...] = ()
     refusal: Refusal | None = None
     fault: Fault | None = None
     applied: bytes = b""
@@ -57,69 +45,40 @@ class Exchange:
     answer: bytes = b""
 
 
-def entry(exchange: Exchange, number: int, started: float, redaction: Redaction) -> Entry:
-    """Give what is kept of an exchange that is over; `started` by the performance counter."""
-    scope, operation, environment = exchange.scope, exchange.operation, exchange.environment
-    body: bytes | dict[str, Any] | None = exchange.kept
-    headers, answer = None, exchange.answer
-    if not redaction.is_alert and _is_plain(exchange):
-        headers = redaction.plain_headers(scope["headers"])
-    if headers is None:
-        body, headers, answer = _look_closely(exchange, redaction)
-    elif len(answer) > LONGEST_ANSWER:
-        answer = answer[:LONGEST_ANSWER]
-    path, query = exchange.path or raw_path(scope), scope.get("query_string")
-    if query or operation is None or path != operation.path:
-        path = redaction.path(path, query or b"")
-    kept = Entry(
+def kept(exchange: Exchange, number: int, now: float, duration_ms: float, seal: Seal) -> Kept:
+    """Give what the journal keeps of an exchange that is over at `now`, in seconds since the epoch."""
+    scope, operation, environment, refusal = exchange.scope, exchange.operation, exchange.environment, exchange.refusal
+    raw, answer = exchange.raw, exchange.answer
+    if len(raw) > LONGEST_BODY:
+        raw = orjson.dumps(operation.body.shown(raw)[0]) if operation and operation.body else b""
+    target, query = exchange.path or raw_path(scope), scope.get("query_string")
+    if query:
+        target = f"{target}?{query.decode('latin-1')}"
+    lines = [target.encode("latin-1", "replace"), *map(b":".join, scope["headers"]), b"", raw]
+    code, errors = None, NO_ERRORS
+    if exchange.is_faked:
+        code = orjson.loads(answer)["code"]
+    elif refusal is not None:
+        code = refusal.code
+        errors = refusal.errors if isinstance(refusal, FieldsRefused) else NO_ERRORS
+    return Kept(
         number,
-        time.time(),
-        (time.perf_counter() - started) * 1000,
+        now,
+        duration_ms,
         environment.name if environment else None,
         operation.operation_id if operation else None,
         scope["method"],
-        path,
-        headers,
-        body,
+        seal.lock(b"\n".join(lines)),
         len(exchange.raw),
         exchange.status,
         exchange.headers or [],
-        answer,
+        answer if len(answer) <= LONGEST_ANSWER else answer[:LONGEST_ANSWER],
         exchange.request_id,
+        code,
+        errors,
+        exchange.misfortune,
+        exchange.is_faked,
     )
-    if exchange.is_faked:
-        kept.is_faked, kept.code = True, orjson.loads(exchange.answer)["code"]
-    elif exchange.refusal is not None:
-        refusal = exchange.refusal
-        kept.code = refusal.code
-        kept.errors = refusal.errors if isinstance(refusal, FieldsRefused) else {}
-    kept.misfortune = exchange.misfortune
-    return kept
-
-
-def _is_plain(exchange: Exchange) -> bool:
-    """Tell, at a small part of the cost, that the body is masked as it should be and no secret is in the answer."""
-    if exchange.kept is None:
-        return not exchange.raw and b"talq" not in exchange.answer
-    if exchange.status == 201:
-        return True  # the answer to a create has nothing that the body has not
-    return b"talq" not in exchange.answer and not any(secret in exchange.answer for secret in exchange.secrets)
-
-
-def _look_closely(exchange: Exchange, redaction: Redaction) -> tuple[dict[str, Any] | None, Headers, bytes]:
-    """Give body, header fields and answer with every secret masked, wherever it is."""
-    environment = exchange.environment.name if exchange.environment else NOBODY
-    fields: dict[str, Any] | None = None
-    secrets: list[str] = []
-    if exchange.raw and exchange.operation and exchange.operation.body:
-        fields, secrets = exchange.operation.body.shown(exchange.raw)
-    secrets += redaction.remembered(environment)
-    fields = fields and {name: clean(value, secrets) for name, value in fields.items()}
-    headers = redaction.headers(exchange.scope["headers"], secrets)
-    strays = [value for name, value in (fields or {}).items() if name != "password" and value == MASK]
-    if strays or any(value == b"***" and name in SHOWN for name, value in headers):
-        redaction.remember(environment, secrets)
-    return fields, headers, shown_answer(exchange.answer, secrets)
 
 
 def raw_path(scope: Scope) -> str:

@@ -5,8 +5,7 @@ order, and gives an `Answer`. Refusals are raised.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mockserver import trunks
 from mockserver.e164 import international
@@ -15,8 +14,7 @@ from mockserver.store import Store
 from mockserver.trunks import Did, Finding, Trunk
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A success: its status, its JSON members and, if it made something, the path of that relative to the API."""
 
     status: int

@@ -1,8 +1,8 @@
-"""The journal: the last requests of each environment and their answers, with no secret in any of them.
+"""The journal: the last requests of each environment and their answers, with no secret in any that is read.
 
-What is kept of a request is decided by what may be, not by what may not: of a body the contract's fields, of the
-header fields those that `SHOWN` lists, of a path the contract's words and ids. Everything else is `***` before it is
-kept. What an entry looks like to a reader is made when somebody reads it.
+A request is kept as it came, sealed as a whole. What a reader sees of it is decided by what may be seen, not by what
+may not: of a body the contract's fields, of the header fields those that `SHOWN` lists, of a path the contract's words
+and ids. Everything else is `***`.
 """
 
 import asyncio
@@ -10,19 +10,20 @@ import itertools
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from mockserver.clock import show_time
-from mockserver.redaction import LONGEST_KEPT, MASK, SHORTEST_SECRET, Seal, Sealed, Words, reveals
+from mockserver.redaction import LONGEST_KEPT, MASK, SHORTEST_SECRET, Seal, Sealed, Words, clean, reveals
 
 SIZE = 1000  # entries of one environment
 LONGEST_ANSWER = 16384  # bytes of an answer
+LONGEST_BODY = 4096  # bytes of a body; of a longer one only what may be shown is kept
 NOBODY = "-"  # stands for the environment of requests that named none
-MOST_LOOSE = 20  # secrets of an environment that are looked for in later requests
-MOST_HEADERS = 1000  # fields that are known to be plain
+MOST_LOOSE = 20  # secrets of an environment that are looked for in all its requests
+NO_ERRORS: Mapping[str, list[str]] = {}
 QUEUE = 1000  # entries that wait for a slow follower; older ones are dropped
 
 SHOWN = frozenset(
@@ -51,13 +52,37 @@ Header = tuple[bytes, bytes]
 Headers = list[Header]
 
 
-@dataclass(slots=True)
-class Entry:
-    """A request and its answer, secrets already replaced. Nobody changes one that is kept.
+class Kept(NamedTuple):
+    """A request and its answer as they are kept.
 
-    `body` is what was sent as JSON object, or that still as text, None if there was none; `status` is 0 if the client
-    got no answer; `errors` and `code` are those of a refusal; `misfortune` is the fault or preference that it met, and
-    `is_faked` says that the answer is made up.
+    `request` is sealed: target, header fields and body, see `Reader`; `body_bytes` says how long the body was; the
+    other members are those of an `Entry`.
+    """
+
+    number: int
+    time: float
+    duration_ms: float
+    environment: str | None
+    operation: str | None
+    method: str
+    request: bytes
+    body_bytes: int
+    status: int
+    answer_headers: Headers
+    answer: bytes
+    request_id: str
+    code: str | None = None
+    errors: Mapping[str, list[str]] = NO_ERRORS
+    misfortune: Mapping[str, Any] | None = None
+    is_faked: bool = False
+
+
+class Entry(NamedTuple):
+    """A request and its answer, secrets already replaced.
+
+    `fields` is what was sent as JSON object, None if there was none; `status` is 0 if the client got no answer;
+    `errors` and `code` are those of a refusal; `misfortune` is the fault or preference that it met, and `is_faked` says
+    that the answer is made up.
     """
 
     number: int
@@ -68,23 +93,16 @@ class Entry:
     method: str
     path: str
     headers: Headers
-    body: bytes | dict[str, Any] | None
+    fields: dict[str, Any] | None
     body_bytes: int
     status: int
     answer_headers: Headers
     answer: bytes
     request_id: str
     code: str | None = None
-    errors: Mapping[str, list[str]] = field(default_factory=dict)
+    errors: Mapping[str, list[str]] = NO_ERRORS
     misfortune: Mapping[str, Any] | None = None
     is_faked: bool = False
-
-    @property
-    def fields(self) -> dict[str, Any] | None:
-        """What was sent as JSON object, by name; None if there was none."""
-        if isinstance(self.body, bytes):
-            self.body = orjson.loads(self.body)
-        return self.body if isinstance(self.body, dict) else None
 
     @property
     def is_broken(self) -> bool:
@@ -110,7 +128,7 @@ class Selection:
     since: float | None = None
     until: float | None = None
 
-    def fits(self, entry: Entry) -> bool:
+    def fits(self, entry: Kept) -> bool:
         """Tell whether an entry is one of them."""
         return (
             (self.operation is None or entry.operation == self.operation)
@@ -120,126 +138,153 @@ class Selection:
         )
 
 
-def _has_status(entry: Entry, status: str) -> bool:
+def _has_status(entry: Kept, status: str) -> bool:
     return str(entry.status) == status or (status.endswith("xx") and str(entry.status)[0] == status[0])
 
 
 class Journal:
-    """Keeps entries by environment, so many of each; none at all if that is 0."""
+    """Keeps requests by environment, so many of each; none at all if that is 0."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._size = size
         self.is_on = size > 0
-        self._kept: dict[str, deque[Entry]] = {}
-        self._followers: dict[asyncio.Queue[Entry], str | None] = {}
+        self._kept: dict[str, deque[Kept]] = {}
+        self._followers: dict[asyncio.Queue[Kept], str | None] = {}
         self.numbers = itertools.count(1)
+        self.reader: Reader | None = None
+        """What can read them; without one, nothing can be kept."""
 
-    def keep(self, entry: Entry) -> None:
-        """Keep an entry, and hand it to whoever follows."""
-        environment = entry.environment or NOBODY
+    def keep(self, new: Kept) -> None:
+        """Keep a request, and hand it to whoever follows."""
+        environment = new.environment or NOBODY
         kept = self._kept.get(environment)
         if kept is None:
             kept = self._kept[environment] = deque(maxlen=self._size)
-        kept.append(entry)
+        kept.append(new)
         if self._followers:
-            self._tell(entry, environment)
+            self._tell(new, environment)
 
-    def _tell(self, entry: Entry, environment: str) -> None:
+    def _tell(self, new: Kept, environment: str) -> None:
         for queue, wanted in self._followers.items():
             if wanted in (None, environment):
                 if queue.full():
                     queue.get_nowait()
-                queue.put_nowait(entry)
+                queue.put_nowait(new)
 
     def read(self, selection: Selection = Selection()) -> list[Entry]:
         """Give the entries that fit, oldest first."""
+        return [self.open(kept) for kept in self._select(selection)]
+
+    def open(self, kept: Kept) -> Entry:
+        """Give what is kept of a request as it may be shown."""
+        assert self.reader is not None  # noqa: S101 - whoever keeps has set it
+        return self.reader.entry(kept)
+
+    def _select(self, selection: Selection) -> list[Kept]:
         names = list(self._kept) if selection.environment is None else [selection.environment]
-        found = [entry for name in names for entry in self._kept.get(name, ()) if selection.fits(entry)]
-        return sorted(found, key=lambda entry: entry.number)
+        found = [kept for name in names for kept in self._kept.get(name, ()) if selection.fits(kept)]
+        return sorted(found, key=lambda kept: kept.number)
 
     def clear(self, selection: Selection = Selection()) -> int:
         """Forget the entries that fit; tell how many they were."""
-        gone = {entry.number for entry in self.read(selection)}
+        gone = {kept.number for kept in self._select(selection)}
         for name, kept in list(self._kept.items()):
-            left = [entry for entry in kept if entry.number not in gone]
+            left = [it for it in kept if it.number not in gone]
             self._kept[name] = deque(left, maxlen=self._size)
             if not left:
                 del self._kept[name]
         return len(gone)
 
-    def follow(self, environment: str | None) -> asyncio.Queue[Entry]:
-        """Give a queue that gets every new entry, of one environment or of all, until `leave`."""
-        queue: asyncio.Queue[Entry] = asyncio.Queue(QUEUE)
+    def follow(self, environment: str | None) -> asyncio.Queue[Kept]:
+        """Give a queue that gets every new request, of one environment or of all, until `leave`."""
+        queue: asyncio.Queue[Kept] = asyncio.Queue(QUEUE)
         self._followers[queue] = environment
         return queue
 
-    def leave(self, queue: asyncio.Queue[Entry]) -> None:
+    def leave(self, queue: asyncio.Queue[Kept]) -> None:
         """Put nothing more into the queue."""
         del self._followers[queue]
 
 
-class Redaction:
-    """Takes the secrets out of what is not a body.
+class Body(Protocol):
+    """What can show a body."""
 
-    Knows the contract's paths, the header fields that were looked at and found plain, and the secrets of each
-    environment that were seen where they do not belong, which are to be looked for in whatever comes later.
+    def shown(self, raw: bytes) -> tuple[dict[str, Any] | None, list[str]]:
+        """Give what may be shown of a body, and the secrets that were in it."""
+
+
+class Reader:
+    """Reads what is kept; takes the secrets out.
+
+    Knows the contract's paths, what can show the body of an operation, and the secrets of each environment that were
+    seen where they do not belong, which are to be looked for in everything else.
     """
 
-    def __init__(self, paths: Iterable[str], seal: Seal) -> None:
+    def __init__(self, paths: Iterable[str], bodies: Mapping[str, Body], seal: Seal) -> None:
         self._seal = seal
         self._words = Words(step for path in paths for step in path.split("/") if "{" not in step)
-        self._plain: dict[Header, Header] = {}
-        self._hidden: dict[bytes, Header] = {}
+        self._bodies = bodies
         self._loose: dict[str, deque[Sealed]] = {}
-        self.is_alert = False
-        """Whether there are secrets to be looked for."""
 
-    def path(self, path: str, query: bytes) -> str:
-        """Give a path with every step masked that is neither the contract's nor an id, and a query masked whole."""
+    def entry(self, kept: Kept) -> Entry:
+        """Give a request as it may be shown."""
+        head, _, raw = self._seal.unlock(kept.request).partition(b"\n\n")
+        target, *lines = head.split(b"\n")
+        environment = kept.environment or NOBODY
+        body = self._bodies.get(kept.operation or "")
+        fields, secrets = body.shown(raw) if raw and body else (None, [])
+        secrets += self._remembered(environment)
+        fields = fields and {name: clean(value, secrets) for name, value in fields.items()}
+        headers = [_shown_header(line, secrets) for line in lines]
+        strays = [value for name, value in (fields or {}).items() if name != "password" and value == MASK]
+        if strays or any(value == b"***" and name in SHOWN for name, value in headers):
+            self.remember(environment, secrets)
+        return Entry(
+            kept.number,
+            kept.time,
+            kept.duration_ms,
+            kept.environment,
+            kept.operation,
+            kept.method,
+            self._path(target.decode("latin-1")),
+            headers,
+            fields,
+            kept.body_bytes,
+            kept.status,
+            kept.answer_headers,
+            shown_answer(kept.answer, secrets),
+            *kept[11:],
+        )
+
+    def _path(self, target: str) -> str:
+        """Give a target with every step masked that is neither the contract's nor an id, and a query masked whole."""
+        path, _, query = target.partition("?")
         shown = "/".join(map(self._words.shown, path[:LONGEST_KEPT].split("/")))
         return f"{shown}?{MASK}" if query else shown
 
-    def headers(self, headers: Iterable[Header], secrets: Sequence[str] = ()) -> Headers:
-        """Give header fields as they may be kept: the values of those that carry no secret, of the others the names."""
-        return [self._header(name, value, secrets) for name, value in headers]
-
-    def plain_headers(self, headers: Iterable[Header]) -> Headers | None:
-        """Give the same at a small part of the cost; None where there is a field that has not been seen before."""
-        plain, hidden = self._plain, self._hidden
-        shown = [plain.get(header) or hidden.get(header[0]) for header in headers]
-        return None if None in shown else shown  # type: ignore[return-value]
-
-    def _header(self, name: bytes, value: bytes, secrets: Sequence[str]) -> Header:
-        header = (name, value[:LONGEST_KEPT])
-        if name not in SHOWN:
-            header = (name, b"***")
-            _remember(self._hidden, name, header)
-        elif reveals(value.decode("latin-1"), secrets) or reveals(value.decode("utf-8", "replace"), secrets):
-            header = (name, b"***")
-        elif len(value) <= LONGEST_KEPT:
-            _remember(self._plain, header, header)
-        return header
-
     def remember(self, environment: str, secrets: Iterable[str]) -> None:
-        """Look for these secrets, and for tokens, in what comes later, too."""
-        self.is_alert = True
-        kept = self._loose.setdefault(environment, deque(maxlen=MOST_LOOSE))
-        kept.extend(self._seal.close(secret) for secret in secrets)
+        """Look for these secrets in all of an environment's requests and answers."""
+        known = self._remembered(environment)
+        loose = self._loose.setdefault(environment, deque(maxlen=MOST_LOOSE))
+        loose.extend(self._seal.close(secret) for secret in dict.fromkeys(secrets) if secret not in known)
 
-    def remembered(self, environment: str) -> list[str]:
-        """Give the secrets of an environment that are to be looked for."""
+    def _remembered(self, environment: str) -> list[str]:
         return [self._seal.open(sealed) for sealed in self._loose.get(environment, ())]
 
 
-def _remember(known: dict[Any, Header], key: Any, header: Header) -> None:
-    if len(known) >= MOST_HEADERS:
-        known.clear()
-    known[key] = header
+def _shown_header(line: bytes, secrets: Sequence[str]) -> Header:
+    name, _, value = line.partition(b":")
+    if (
+        name not in SHOWN
+        or reveals(value.decode("latin-1"), secrets)
+        or reveals(value.decode("utf-8", "replace"), secrets)
+    ):
+        return name, b"***"
+    return name, value[:LONGEST_KEPT]
 
 
 def shown_answer(answer: bytes, secrets: Iterable[str]) -> bytes:
-    """Give an answer as it may be kept: cut, and without a secret that the request had somewhere else as well."""
-    answer = answer if len(answer) <= LONGEST_ANSWER else answer[:LONGEST_ANSWER]
+    """Give an answer as it may be shown: without a secret that the request had somewhere else as well."""
     for secret in secrets:
         written = orjson.dumps(secret)[1:-1]
         if len(secret) >= SHORTEST_SECRET and written in answer:

@@ -58,13 +58,21 @@ class Seal:
 
     def close(self, secret: str) -> Sealed:
         """Encrypt a secret."""
-        nonce = os.urandom(NONCE_BYTES)
-        return Sealed(nonce + self._cipher.encrypt(nonce, secret.encode(), None))
+        return Sealed(self.lock(secret.encode()))
 
     def open(self, sealed: Sealed) -> str:
         """Decrypt a secret; BadKey when it was sealed under another key."""
+        return self.unlock(sealed.box).decode()
+
+    def lock(self, content: bytes) -> bytes:
+        """Encrypt bytes; give nonce and ciphertext."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, content, None)
+
+    def unlock(self, box: bytes) -> bytes:
+        """Decrypt what `lock` gave; BadKey when that was under another key."""
         try:
-            return self._cipher.decrypt(sealed.box[:NONCE_BYTES], sealed.box[NONCE_BYTES:], None).decode()
+            return self._cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], None)
         except InvalidTag:
             raise BadKey("the secret was sealed under another key") from None
 

@@ -9,9 +9,11 @@ import pytest
 import mockserver
 from mockserver import journal as module
 from mockserver.inprocess import Misused
+from mockserver.redaction import Seal
 
 SECRET = "Zq7-hunter-9vX"
 TOKEN = "talq_s0me-0ther-t0ken"
+SEAL = Seal()
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,7 @@ def test_slip_of_the_pen_is_shown_by_name(own):
 
 def test_journal_is_bounded():
     """Only the last entries of an environment are kept."""
-    kept = module.Journal(size=3)
+    kept = empty_journal(size=3)
     for number in range(5):
         kept.keep(entry(number))
     assert [it.number for it in kept.read()] == [2, 3, 4]
@@ -141,7 +143,14 @@ def test_journal_can_be_off(start_mock):
 
 
 def entry(number, environment="one", operation="list_sip_trunks", status=200, time=0.0):
-    return module.Entry(number, time, 1, environment, operation, "GET", "/", [], None, 0, status, [], b"{}", "id")
+    request = SEAL.lock(b"/\n\n")
+    return module.Kept(number, time, 1, environment, operation, "GET", request, 0, status, [], b"{}", "id")
+
+
+def empty_journal(size=module.SIZE):
+    kept = module.Journal(size)
+    kept.reader = module.Reader([], {}, SEAL)
+    return kept
 
 
 @pytest.mark.parametrize(
@@ -157,7 +166,7 @@ def entry(number, environment="one", operation="list_sip_trunks", status=200, ti
 )
 def test_entries_are_selected_and_cleared(selection, numbers):
     """Environment, operation, status and time say which entries are read, or forgotten."""
-    kept = module.Journal()
+    kept = empty_journal()
     kept.keep(entry(1, time=10))
     kept.keep(entry(2, "two", status=404, time=20))
     kept.keep(entry(3, operation="create_sip_trunk", time=30))

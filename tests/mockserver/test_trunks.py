@@ -1,8 +1,5 @@
 """`mockserver.trunks`: the rules of a trunk's life, as functions from value to value."""
 
-from dataclasses import FrozenInstanceError, replace
-from dataclasses import fields as dataclass_fields
-
 import pytest
 from clients import trunk as fields
 from hypothesis import given
@@ -51,7 +48,7 @@ def test_new_trunk_cannot_be_active():
 
 def test_trunk_cannot_be_changed_in_place():
     """A trunk is a value."""
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         NEW.is_active = True
 
 
@@ -59,7 +56,7 @@ def test_trunk_cannot_be_changed_in_place():
 def test_update_changes_the_fields_that_were_sent_and_no_other(trunk, changes, others):
     """Beside the sent fields, only the verification, what follows from it, and the time may move."""
     changed = trunks.update(trunk, changes | others, "t9")
-    moved = {it.name for it in dataclass_fields(trunk) if getattr(changed, it.name) != getattr(trunk, it.name)}
+    moved = {name for name in trunk._fields if getattr(changed, name) != getattr(trunk, name)}
     assert moved <= changes.keys() | others.keys() | {"is_verified", "is_active", "updated_at", "checks"}
     assert all(getattr(changed, name) == value for name, value in (changes | others).items())
 
@@ -140,7 +137,7 @@ def test_health_check_leaves_all_but_the_health_alone(trunk, finding):
     assert checked.health_status == ("healthy" if finding is GOOD else "unhealthy")
     assert checked.checks == trunk.checks + 1
     health = {"health_status": None, "last_health_check_at": None, "checks": 0}
-    assert replace(checked, **health) == replace(trunk, **health)
+    assert checked._replace(**health) == trunk._replace(**health)
 
 
 def test_trunk_prints_without_its_password():
