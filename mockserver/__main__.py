@@ -147,6 +147,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         server.run(sockets=[sock])
     finally:
+        if access_log:
+            access_log.flush()
         if options.ready_file:
             options.ready_file.unlink(missing_ok=True)
     return 0

@@ -12,6 +12,7 @@ from mockserver.redaction import scrub
 
 LOGGER = "trunkmock.access"
 LONGEST_PATH = 200
+MOMENT_SECONDS = 0.02
 
 
 class Entry(NamedTuple):
@@ -27,7 +28,7 @@ class Entry(NamedTuple):
 
 
 class AccessLog:
-    """Writes entries to a stream, those of one turn of the event loop together."""
+    """Writes entries to a stream, those of a moment together."""
 
     def __init__(self, stream: BinaryIO, form: Literal["text", "json"]) -> None:
         self._stream = stream
@@ -37,12 +38,14 @@ class AccessLog:
     def __call__(self, entry: Entry) -> None:
         """Write an entry, soon."""
         if not self._lines:
-            asyncio.get_running_loop().call_soon(self.flush)
+            asyncio.get_running_loop().call_later(MOMENT_SECONDS, self.flush)
         self._lines.append(self._line(entry))
 
     def flush(self) -> None:
         """Write what has been collected."""
         lines, self._lines = self._lines, []
+        if not lines:
+            return
         try:
             self._stream.write("".join(lines).encode())
             self._stream.flush()

@@ -239,7 +239,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             arguments = [fields, *arguments]
         answer = await operation.handler(environment, *arguments)
         location = [(b"location", (self._base_path + answer.location).encode())] if answer.location else []
-        await self._send(exchange, answer.status, orjson.dumps(answer.members), JSON, *location)
+        await self._send(exchange, answer.status, answer.body, JSON, *location)
 
     async def _meet_fault(self, exchange: Exchange, operation: Operation, environment: Environment) -> bool:
         """Let the request meet its fault, if there is one; tell whether it is answered with that."""
@@ -310,22 +310,23 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             exchange.environment = self._control.environments.find_revoked(token) if token else None
         await self._send(exchange, refusal.status, refusal.payload(), JSON, *refusal.headers)
 
-    async def _send(self, exchange: Exchange, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-        fault = exchange.fault
+    async def _send(
+        self, exchange: Exchange, status: int, body: bytes | list[bytes], *headers: tuple[bytes, bytes]
+    ) -> None:
+        fault, pieces = exchange.fault, [body] if isinstance(body, bytes) else body
         if fault is not None:
             if fault.status is not None and exchange.operation:
                 reply = self._replies.of_fault(fault, exchange.operation.operation_id)
-                status, body, headers = reply.status, reply.payload, (JSON, *reply.headers)
+                status, pieces, headers = reply.status, [reply.payload], (JSON, *reply.headers)
                 exchange.is_faked = True
-            exchange.answer = body
-            if fault.transfer == "malformed":
-                body = misfortunes.malformed(body)
+            exchange.answer = whole = b"".join(pieces)
+            pieces = [misfortunes.malformed(whole) if fault.transfer == "malformed" else whole]
         else:
-            exchange.answer = body
+            exchange.answer = pieces[0]
         exchange.status = status
         all_headers = exchange.headers = [
             *headers,
-            (b"content-length", b"%d" % len(body)),
+            (b"content-length", b"%d" % sum(map(len, pieces))),
             *(exchange.limit_headers or self._limits.unlimited()),
             (b"x-request-id", exchange.request_id.encode()),
         ]
@@ -333,7 +334,10 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             all_headers.append((b"preference-applied", exchange.applied))
         start = {"type": "http.response.start", "status": status, "headers": all_headers}
         if fault is not None:
-            await misfortunes.send(exchange, fault, start, body)
+            await misfortunes.send(exchange, fault, start, pieces[0])
             return
         await exchange.send(start)
-        await exchange.send({"type": "http.response.body", "body": body})
+        last = pieces.pop()
+        for piece in pieces:
+            await exchange.send({"type": "http.response.body", "body": piece, "more_body": True})
+        await exchange.send({"type": "http.response.body", "body": last})

@@ -53,6 +53,7 @@ class Cycle:
         "response_complete",
         "scope",
         "taken",
+        "task",
         "waiting",
         "waiting_for_100_continue",
     )
@@ -72,8 +73,13 @@ class Cycle:
         self.more_body = True
         self.disconnected = False
         self.response_complete = False
+        self.task: asyncio.Task[None] | None = None
 
-    async def run_asgi(self, app: App) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, app: App) -> None:
+        """Let the app answer, in a task that this cycle holds on to."""
+        self.task = loop.create_task(self._run(app))
+
+    async def _run(self, app: App) -> None:
         """Let the app answer; if it does not, the connection goes."""
         try:
             await app(self.scope, self.receive, self.send)

@@ -63,6 +63,12 @@ class Edge(HttpToolsProtocol):
             self._watch.cancel()
         super().connection_lost(exc)
 
+    def give_up(self) -> None:
+        """End the connection, whatever is going on."""
+        self.transport.abort()
+        if self.cycle is not None and self.cycle.task is not None:
+            self.cycle.task.cancel()
+
     def eof_received(self) -> bool:  # type: ignore[override]
         """Still answer a client that has nothing more to say; tell whether the connection stays for that."""
         if not self._complete or self.cycle is None or self.cycle.response_complete:
@@ -123,7 +129,8 @@ class Edge(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.flow.resume_reading()
             if self.pipeline:
-                self._start_asgi_task(*self.pipeline.pop())
+                cycle, app = self.pipeline.pop()
+                cycle.start(self.loop, app)  # type: ignore[attr-defined]
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -172,7 +179,7 @@ class Edge(HttpToolsProtocol):
         """Run the app on a request, after those that came before it."""
         before, self.cycle = self.cycle, cycle
         if before is None or before.response_complete:
-            self._start_asgi_task(cycle, self.app)  # type: ignore[arg-type]
+            cycle.start(self.loop, self.app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]

@@ -1,16 +1,17 @@
 """`mockserver.handlers`: what only a look from inside shows; the rest is tested over HTTP."""
 
 import asyncio
+import json
 
 import pytest
 from clients import trunk
 
 from mockserver.environments import Environment
 from mockserver.errors import DidInUse
-from mockserver.handlers import Handlers
+from mockserver.handlers import PIECE, Handlers
 from mockserver.redaction import Sealed
 from mockserver.store import MemoryStore
-from mockserver.trunks import Did, Finding
+from mockserver.trunks import Did, Finding, create
 
 CI = Environment("ci", "standard", True, 0)
 FIELDS = trunk(password=Sealed(b"box"), port=5061, transport="tls", is_active=False)
@@ -52,6 +53,31 @@ def test_number_that_an_agent_uses_cannot_be_deleted():
 
     with pytest.raises(DidInUse):
         asyncio.run(story())
+
+
+@pytest.mark.parametrize("many", [0, 1, PIECE, PIECE + 1, 3 * PIECE + 7])
+def test_others_have_their_turn_while_a_long_list_is_made(many):
+    """A list comes complete and in order, in pieces, and between two of them others go on."""
+    turns = []
+
+    async def others():
+        while True:
+            turns.append(None)
+            await asyncio.sleep(0)
+
+    async def story():
+        store, names = MemoryStore(), [f"trunk {number}" for number in range(many)]
+        for name in names:
+            await store.add_trunk("ci", create({**FIELDS, "name": name}, name, "2024-01-15T14:00:00Z"))
+        other = asyncio.ensure_future(others())
+        answer = await handlers(store).list_sip_trunks(CI)
+        other.cancel()
+        assert [it["name"] for it in json.loads(b"".join(answer.body))["data"]] == names
+        return len(answer.body)
+
+    pieces = asyncio.run(story())
+    assert pieces == max(1, -(-many // PIECE))
+    assert len(turns) >= pieces - 1
 
 
 def test_answers_have_no_member_for_the_password():
