@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mockserver import environments
+from mockserver import environments, imports
 
 if TYPE_CHECKING:
     import socket
@@ -114,6 +114,9 @@ def main(argv: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))  # nothing is there yet that would have to be put away
     options = _options(argv)
+    with imports.later():
+        from mockserver.app import create_app, steered
+        from mockserver.serving import Server, settle
     known = _environments(options.environments)
     sock = _listen(options.host, options.port, built_in=options.environments is None)
     base_url = _url(options.host, sock)
@@ -124,8 +127,6 @@ def main(argv: list[str] | None = None) -> int:
 
     import openapi
     from mockserver.access_log import AccessLog
-    from mockserver.app import create_app, steered
-    from mockserver.serving import Server, settle
 
     contract = openapi.load()
     base_path = contract["servers"][0]["url"]

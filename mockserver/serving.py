@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, cast
 
-import uvicorn
+from uvicorn.config import Config
+from uvicorn.server import Server as UvicornServer
 
 from mockserver.edge import Edge
 
@@ -64,12 +65,12 @@ def settle() -> None:
     gc.set_threshold(20_000, 10, 10_000)
 
 
-class Server(uvicorn.Server):
+class Server(UvicornServer):
     """A uvicorn server on one socket that calls `ready` once it answers, and whose end waits for nobody."""
 
     def __init__(self, app: Any, max_body: int, ready: Callable[[], None]) -> None:
         super().__init__(
-            uvicorn.Config(
+            Config(
                 app,
                 http=functools.partial(Edge, max_body=max_body),  # type: ignore[arg-type]
                 ws="none",

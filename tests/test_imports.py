@@ -1,4 +1,6 @@
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 
 # Each module may import those above it.
 MOCKSERVER = [
+    "imports",
     "errors",
     "clock",
     "redaction",
@@ -77,3 +80,21 @@ def test_mock_and_kit_do_not_know_each_other(package, other):
     """The mock and the kit share no code: a shared mistake would cancel out."""
     for path in (ROOT / package).rglob("*.py"):
         assert not [name for name in imported(path) if name and name.split(".")[0] == other], path
+
+
+def test_start_imports_no_test_client_and_no_http_client():
+    """What Connexion would use at other times is imported then, and works."""
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", START], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["[]", "TestClient", "httpx"]
+
+
+START = """
+import sys
+from mockserver import imports
+with imports.later():
+    import mockserver.app, mockserver.serving
+print([name for name in imports.UNNEEDED if name in sys.modules])
+import connexion
+print(type(connexion.AsyncApp("x").test_client()).__name__)
+print(connexion.security.httpx.AsyncClient.__module__)
+"""
