@@ -1,7 +1,7 @@
 """Imports that a plain start does not need.
 
-Connexion, werkzeug and uvicorn import test clients, HTTP clients and a command line with everything else, and those take
-as long as all the rest. A command that is started hundreds of times a day gets them only when they are used.
+Connexion, werkzeug and uvicorn import test clients, HTTP clients and a command line with all else, and those take as
+long as the rest together. A command that is started hundreds of times a day gets them only when they are used.
 """
 
 import contextlib
