@@ -1,5 +1,5 @@
 # `make demo` shows the mock at work, `make test` checks everything, `make serve` keeps the mock running,
-# `make docs` writes the generated pages and the site.
+# `make docs` writes the generated pages and the site, `make bench` measures the mock beside its peers.
 # A fresh machine needs Python 3.11 or newer, and make. PYTHON=… names another interpreter.
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -7,8 +7,9 @@ PYTHON ?= $(shell for it in python3 python3.14 python3.13 python3.12 python3.11 
 	$$it -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && { echo $$it; break; }; done)
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .venv/.peers
 
-.PHONY: demo serve test docs clean
+.PHONY: demo serve test docs bench clean
 
 demo: $(READY)
 	@$(BIN)/python demo/run.py
@@ -25,8 +26,12 @@ test: $(READY)
 docs: $(READY)
 	@$(BIN)/python docs/build.py
 
+# BENCH=… are options of benchmarks/bench.py, such as BENCH="--rounds 9 --full".
+bench: $(PEERS)
+	@$(BIN)/python benchmarks/bench.py $(BENCH)
+
 clean:
-	rm -rf .venv site
+	rm -rf .venv site benchmarks/prism/node_modules
 
 # Once, and again when the dependencies change.
 $(READY): pyproject.toml
@@ -34,4 +39,10 @@ $(READY): pyproject.toml
 	@echo "Setting up .venv; this happens once and takes a minute."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# What the mock is measured against; Prism where Node.js is installed, none of its packages' scripts being run.
+$(PEERS): $(READY) benchmarks/prism/package-lock.json
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@if command -v npm >/dev/null; then npm ci --silent --ignore-scripts --prefix benchmarks/prism; fi
 	@touch $@

@@ -1,4 +1,4 @@
-"""The yardstick: a Starlette app with one route that reads JSON, answers with similar JSON, and does nothing else."""
+"""The least that Starlette can do for a create: read JSON, answer with similar JSON, check, make and keep nothing."""
 
 import orjson
 from starlette.applications import Starlette
