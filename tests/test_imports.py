@@ -15,6 +15,8 @@ MOCKSERVER = [
     "redaction",
     "trunks",
     "store",
+    "engine",
+    "redis_store",
     "carrier",
     "environments",
     "e164",
