@@ -27,7 +27,8 @@ test: $(READY) services
 services:
 	@command -v redis-server >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
-		then echo "Installing redis-server."; apt-get update -qq && apt-get install -qq -y redis-server >/dev/null; \
+		then echo "Installing redis-server."; export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive; \
+			apt-get update -qq && apt-get install -qq -y redis-server >/dev/null; \
 		else echo "The tests need redis-server (Redis 7 or newer) on the PATH: apt install redis-server, brew install redis."; exit 1; \
 		fi; }
 
