@@ -8,6 +8,7 @@ place that turns it, and whatever else goes wrong, into the error envelope.
 """
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import logging
@@ -30,12 +31,14 @@ from mockserver.control_api import PREFIX, ControlApi, Done
 from mockserver.environments import Environment, Environments
 from mockserver.errors import (
     BadRequest,
+    EnvironmentSuspended,
     FeatureNotAvailable,
     InternalError,
     MethodNotAllowed,
     NotFound,
     RateLimited,
     Refusal,
+    ServiceUnavailable,
     Unauthenticated,
 )
 from mockserver.exchanges import Exchange, Send
@@ -221,8 +224,10 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         headers = single_headers(scope["headers"])
         if b"host" not in headers and scope["http_version"] == "1.1":
             raise BadRequest  # RFC 9112, section 3.2
-        environment = exchange.environment = operation.authenticate(headers.get(b"authorization"))
+        environment = exchange.environment = await operation.authenticate(headers.get(b"authorization"))
         exchange.limit_headers = await self._limits.count(environment)
+        if environment.is_suspended:
+            raise EnvironmentSuspended
         if not environment.allow_custom_sip_trunks:
             raise FeatureNotAvailable
         if operation.body is not None:
@@ -251,7 +256,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         exchange.misfortune = fault.shown()
         await asyncio.sleep(active.delay_seconds())
         if fault.revoke_token and self._control:
-            self._control.environments.revoke(environment.name)
+            await self._control.environments.revoke(environment.name)
             raise Unauthenticated
         if fault.is_in_place_of_the_answer:
             await self._send(exchange, 0, b"")
@@ -307,7 +312,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             exchange.limit_headers = self._limits.used_up(exchange.environment)
         if isinstance(refusal, Unauthenticated) and self._control and exchange.environment is None:
             token = bearer_token(dict(exchange.scope["headers"]).get(b"authorization"))
-            exchange.environment = self._control.environments.find_revoked(token) if token else None
+            with contextlib.suppress(ServiceUnavailable):
+                exchange.environment = await self._control.environments.find_revoked(token) if token else None
         await self._send(exchange, refusal.status, refusal.payload(), JSON, *refusal.headers)
 
     async def _send(

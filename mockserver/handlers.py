@@ -48,7 +48,7 @@ class Handlers:
     async def create_sip_trunk(self, environment: Environment, fields: Mapping[str, Any]) -> Answer:
         """Register a trunk."""
         trunk = trunks.create(fields, self._new_id(environment.name), self._now())
-        await self._store.add_trunk(environment.name, trunk)
+        await self._store.add_trunk(environment.name, trunk, environment.max_trunks)
         return Answer(201, dumps({"success": True, "data": _summary(trunk)}), f"/sip-trunks/{trunk.id}")
 
     async def list_sip_trunks(self, environment: Environment) -> Answer:

@@ -17,7 +17,7 @@ from mockserver.app import MAX_BODY, create_app, steered
 from mockserver.clock import Ids
 from mockserver.control import Control
 from mockserver.control_api import ControlApi
-from mockserver.environments import Environments
+from mockserver.environments import MemoryEnvironments
 from mockserver.errors import ExpectationMissed, FieldsRefused, Refusal
 from mockserver.journal import Entry
 from mockserver.scenarios import Scenarios
@@ -262,7 +262,7 @@ def asgi(
 def _control(seed: int | None, scenario: str | None, own: Path | None) -> Control:
     scenarios = Scenarios(own)
     start = scenarios.get(scenario) if scenario else None
-    return Control(Environments([]), ids=Ids(seed), scenarios=scenarios, scenario=start)
+    return Control(MemoryEnvironments(), ids=Ids(seed), scenarios=scenarios, scenario=start)
 
 
 def _at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -19,6 +19,8 @@ MOCKSERVER = [
     "redis_store",
     "carrier",
     "environments",
+    "redis_environments",
+    "shared",
     "e164",
     "bodies",
     "documents",
