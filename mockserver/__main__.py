@@ -344,11 +344,16 @@ async def _delete_idle(control: "Control") -> None:
     """Remove the environments that nobody uses any more, as long as the server runs."""
     from mockserver.errors import ServiceUnavailable
 
+    log = logging.getLogger("trunkmock")
     while True:
         await asyncio.sleep(IDLE_CHECK_SECONDS)
-        with contextlib.suppress(ServiceUnavailable):
+        try:
             for name in await control.delete_idle():
-                logging.getLogger("trunkmock").info("environment %s was not used any more and is deleted", name)
+                log.info("environment %s was not used any more and is deleted", name)
+        except ServiceUnavailable:
+            pass  # next time
+        except Exception:
+            log.exception("unused environments could not be deleted")
 
 
 def _set_up_logging(level: str, form: str) -> None:

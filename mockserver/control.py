@@ -103,7 +103,7 @@ class Control:
 
     async def delete_idle(self) -> list[str]:
         """Remove the environments that nobody has used for too long, and give their names."""
-        idle = await self.environments.idle()
+        idle = await self.environments.idle() if await self.environments.is_due() else []
         empty = [functools.partial(self._forget, name) for name in idle]
         gone = [await self.environments.remove(*one, if_idle=True) for one in zip(idle, empty, strict=True)]
         return [name for name, is_gone in zip(idle, gone, strict=True) if is_gone]

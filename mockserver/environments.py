@@ -107,6 +107,9 @@ class Environments(Protocol):
     async def idle(self) -> list[str]:
         """Give the names of those that nobody has used for too long."""
 
+    async def is_due(self) -> bool:
+        """Tell whether it is this replica's turn to look for idle ones."""
+
 
 MOST_ROTATED = 10  # former tokens of an environment that are still known to be its own
 
@@ -224,6 +227,10 @@ class MemoryEnvironments:
         return [
             name for name, it in self._by_name.items() if it.idle_seconds and now - self._seen[name] > it.idle_seconds
         ]
+
+    async def is_due(self) -> bool:
+        """There is no other replica."""
+        return True
 
 
 def digest_of(token: str) -> bytes:

@@ -24,11 +24,13 @@ from mockserver.errors import EnvironmentAlreadyExists, EnvironmentNotFound, Ser
 
 ATTEMPTS = 100  # to change a record that others change as well
 SEEN_SECONDS = 5.0  # how old what is told of the last use may be
+TURN_SECONDS = 3  # from one look for idle environments to the next
 GOING_SECONDS = 60.0  # after which nobody else is still emptying an environment
 MOST_HINTS = 10_000  # tokens whose environments' names are remembered
 
 _NAMES = key(NO_ENVIRONMENT, "environments")
 _ADDED = key(NO_ENVIRONMENT, "added")
+_TURN = key(NO_ENVIRONMENT, "idle-turn")
 
 _ADD = Script("""
 local environment, seen = KEYS[1], KEYS[2]
@@ -220,6 +222,10 @@ class RedisEnvironments:
             if record is not None and self._may_go(record, await self.last_seen(name) or 0):
                 found.append(name)
         return found
+
+    async def is_due(self) -> bool:
+        """Tell whether it is this replica's turn to look for idle ones: one looks for all, now and then."""
+        return bool(await self._engine.call("SET", _TURN, 1, "NX", "EX", TURN_SECONDS))
 
     def _may_go(self, record: _Record, seen: float) -> bool:
         if record.going:
