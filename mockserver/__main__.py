@@ -1,7 +1,6 @@
 """`trunkmock`, or `python -m mockserver`: the command line."""
 
 import argparse
-import asyncio
 import contextlib
 import io
 import json
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from mockserver import environments, imports
 
 if TYPE_CHECKING:
+    import asyncio
     import socket
     from collections.abc import Callable, Coroutine
 
@@ -146,7 +146,9 @@ def main(argv: list[str] | None = None) -> int:
     seal = _seal(is_required=is_shared)
     shared = _shared(options, seal, known) if is_shared else None
     control = _control(options, known or environments.MemoryEnvironments(), seal, shared)
-    names = asyncio.run(_names(control, shared))
+    names = shared.names if shared else known.names_at_once if known else []
+    if known and options.scenario and not shared:
+        _ask(control.prepare(names))
 
     import openapi
     from mockserver.access_log import AccessLog
@@ -165,7 +167,7 @@ def main(argv: list[str] | None = None) -> int:
         print(_banner(base_url, base_path, names, built_in=built_in), flush=True)
         if options.ready_file:
             _write_ready_file(options.ready_file, base_url + base_path, names)
-        tasks.append(asyncio.get_running_loop().create_task(_delete_idle(control)))
+        tasks.append(_started(_delete_idle(control)))
         settle()
         if options.exit_with_stdin:
             threading.Thread(target=_wait_for_the_end_of_stdin, args=(server.end,), daemon=True).start()
@@ -303,14 +305,16 @@ def _open(url: str) -> "Shared":
 
 def _ask(coroutine: "Coroutine[Any, Any, Any]") -> Any:
     """Give what the store's server has to say, or fail."""
+    import asyncio
+
     from mockserver.errors import ServiceUnavailable
-    from mockserver.shared import OtherKey
+    from mockserver.redaction import BadKey
 
     try:
         return asyncio.run(coroutine)
     except ServiceUnavailable:
         _fail("the store's server cannot be used; the line above says why")
-    except OtherKey:
+    except BadKey:
         _fail(f"{KEY_VARIABLE} has not the key under which the store's passwords are sealed")
 
 
@@ -331,17 +335,16 @@ def _rekey(argv: list[str]) -> int:
     return 0
 
 
-async def _names(control: "Control", shared: "Shared | None") -> list[str]:
-    """Let the environments start, on a server those that this process has put there; give the names of all."""
-    if shared is None:
-        names = await control.environments.names()
-        await control.prepare(names)
-        return names
-    return shared.names
+def _started(coroutine: "Coroutine[Any, Any, None]") -> "asyncio.Task[None]":
+    import asyncio
+
+    return asyncio.get_running_loop().create_task(coroutine)
 
 
 async def _delete_idle(control: "Control") -> None:
     """Remove the environments that nobody uses any more, as long as the server runs."""
+    import asyncio
+
     from mockserver.errors import ServiceUnavailable
 
     log = logging.getLogger("trunkmock")

@@ -132,6 +132,11 @@ class MemoryEnvironments:
         """The digests of all tokens, and the environment of each."""
         return list(self._by_digest.values())
 
+    @property
+    def names_at_once(self) -> list[str]:
+        """The same as `names`, for a caller that cannot wait."""
+        return list(self._by_name)
+
     def _register(self, digest: bytes, environment: Environment) -> None:
         self._by_digest[digest] = (digest, environment)
         self._by_name[environment.name] = environment

@@ -4,16 +4,12 @@ from collections.abc import Iterable
 
 from mockserver.engine import NO_ENVIRONMENT, Engine, key
 from mockserver.environments import Environment
-from mockserver.redaction import BadKey, Seal, Sealed
+from mockserver.redaction import Seal, Sealed
 from mockserver.redis_environments import RedisEnvironments
 from mockserver.redis_store import RedisStore
 
 _PROBE = key(NO_ENVIRONMENT, "sealed")
 _PROBE_TEXT = "trunkmock"
-
-
-class OtherKey(Exception):
-    """The passwords on the server are sealed under a key that is not there."""
 
 
 class Shared:
@@ -29,7 +25,7 @@ class Shared:
     async def prepare(self, seal: Seal, registered: Iterable[tuple[bytes, Environment]]) -> None:
         """See that the server and the key can be used, and add those environments that are not there yet.
 
-        Uses connections of its own, for those of `store` belong to another event loop. ServiceUnavailable, OtherKey.
+        Uses connections of its own, for those of `store` belong to another event loop. ServiceUnavailable, BadKey.
         """
         engine = Engine(self._url)
         try:
@@ -42,7 +38,7 @@ class Shared:
             await engine.close()
 
     async def rekey(self, seal: Seal) -> int:
-        """Seal every password anew under the first key, and tell how many were not yet; OtherKey."""
+        """Seal every password anew under the first key, and tell how many were not yet; BadKey."""
         engine = Engine(self._url)
         try:
             await _check_key(engine, seal)
@@ -50,18 +46,13 @@ class Shared:
             names = await RedisEnvironments(engine).names()
             count = sum([await store.reseal(name, seal.again) for name in names])
             await engine.call("SET", _PROBE, seal.close(_PROBE_TEXT).box)
-        except BadKey:
-            raise OtherKey from None
         finally:
             await engine.close()
         return count
 
 
 async def _check_key(engine: Engine, seal: Seal) -> None:
-    """See that what is sealed on the server can be opened; OtherKey."""
+    """See that what is sealed on the server can be opened; BadKey."""
     await engine.call("SET", _PROBE, seal.close(_PROBE_TEXT).box, "NX")
     probe: bytes = await engine.call("GET", _PROBE)
-    try:
-        seal.open(Sealed(probe))
-    except BadKey:
-        raise OtherKey from None
+    seal.open(Sealed(probe))
