@@ -228,9 +228,8 @@ def _control(
 ) -> "Control":
     from mockserver.clock import BadTime, Clock, Ids, parse_time
     from mockserver.control import Control
-    from mockserver.journal import Journal
+    from mockserver.journal import MemoryJournal
     from mockserver.scenarios import BadScenario, Scenarios
-    from mockserver.store import MemoryStore
 
     clock = Clock()
     try:
@@ -242,13 +241,15 @@ def _control(
         _fail(f"argument --clock: {error}")
     except BadScenario as error:
         _fail(f"argument --scenario{'' if options.scenario else 's'}: {error}")
+    parts: dict[str, Any] = {"environments": known, "journal": MemoryJournal(options.journal)}
+    if shared:
+        parts = {name: getattr(shared, name) for name in ("environments", "store", "carriers")}
+        parts |= {"faults": shared.faults(seal), "journal": shared.journal(seal, options.journal)}
     return Control(
-        shared.environments if shared else known,
-        shared.store if shared else MemoryStore(),
+        **parts,
         seal=seal,
         clock=clock,
         ids=Ids(options.seed),
-        journal=Journal(options.journal),
         scenarios=scenarios,
         scenario=scenario,
         token=_control_token(options),

@@ -24,7 +24,7 @@ import orjson
 import openapi
 from mockserver import bodies, docs, events, exchanges, misfortunes
 from mockserver.access_log import Entry
-from mockserver.carrier import Carrier, Carriers, simulated
+from mockserver.carrier import Carrier, MemoryCarriers, simulated
 from mockserver.clock import Ids
 from mockserver.control import Control
 from mockserver.control_api import PREFIX, ControlApi, Done
@@ -42,7 +42,7 @@ from mockserver.errors import (
     Unauthenticated,
 )
 from mockserver.exchanges import Exchange, Send
-from mockserver.faults import Faults, Preference, Replies, preference
+from mockserver.faults import Faults, MemoryFaults, Preference, Replies, preference
 from mockserver.handlers import Handlers
 from mockserver.journal import Reader
 from mockserver.limits import RateLimits
@@ -115,7 +115,7 @@ def create_app(settings: Settings, contract: dict[str, Any] | None = None) -> As
     contract = contract or openapi.load()
     handlers = Handlers(
         settings.store,
-        settings.control.carriers if settings.control else Carriers(settings.carrier),
+        settings.control.carriers if settings.control else MemoryCarriers(settings.carrier),
         functools.partial(stamp, settings.clock),
         settings.new_id,
     )
@@ -158,7 +158,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         self._contract = contract
         self._control = settings.control
         self._has_controls = settings.control is not None and settings.has_controls
-        self._faults = settings.control.faults if settings.control else Faults()
+        self._faults: Faults = settings.control.faults if settings.control else MemoryFaults()
         self._faulty = self._faults.by_environment
         self._honours_prefer = settings.honours_prefer
         self._journal = None
@@ -202,7 +202,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         """Tell journal and access log of an exchange that is over."""
         now, journal = time.time(), self._journal
         if journal is not None and exchange.is_of_the_api:
-            journal.keep(exchanges.kept(exchange, next(journal.numbers), now, duration_ms, self._seal))
+            most = exchange.environment.journal_entries if exchange.environment else None
+            journal.keep(exchanges.kept(exchange, next(journal.numbers), now, duration_ms, self._seal), most)
         if self._access_log is not None:
             name = exchange.environment.name if exchange.environment else None
             path = exchange.path or exchanges.raw_path(exchange.scope)
@@ -249,7 +250,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
     async def _meet_fault(self, exchange: Exchange, operation: Operation, environment: Environment) -> bool:
         """Let the request meet its fault, if there is one; tell whether it is answered with that."""
         fields = operation.body.shown(exchange.raw)[0] if operation.body else None
-        active = self._faults.meet(environment.name, operation.operation_id, fields)
+        active = await self._faults.meet(environment.name, operation.operation_id, fields)
         if active is None:
             return False
         fault = exchange.fault = active.fault

@@ -15,15 +15,15 @@ import orjson
 
 from mockserver import trunks
 from mockserver.bodies import JsonBody
-from mockserver.carrier import Carriers
+from mockserver.carrier import Carriers, MemoryCarriers
 from mockserver.clock import BadTime, Clock, Ids, parse_time, show_time
 from mockserver.documents import resolved
 from mockserver.e164 import international
 from mockserver.environments import PLANS, TOKEN_PREFIX, Environment, Environments
 from mockserver.errors import EnvironmentNotFound, ValidationFailed
-from mockserver.faults import Fault, Faults
+from mockserver.faults import Fault, Faults, MemoryFaults
 from mockserver.handlers import full
-from mockserver.journal import Journal, Selection
+from mockserver.journal import Journal, MemoryJournal, Selection
 from mockserver.redaction import Seal
 from mockserver.scenarios import BadScenario, Scenario, Scenarios
 from mockserver.store import MemoryStore, Store
@@ -42,9 +42,9 @@ class Control:
     seal: Seal = field(default_factory=Seal)
     clock: Clock = field(default_factory=Clock)
     ids: Ids = field(default_factory=Ids)
-    carriers: Carriers = field(default_factory=Carriers)
-    faults: Faults = field(default_factory=Faults)
-    journal: Journal = field(default_factory=Journal)
+    carriers: Carriers = field(default_factory=MemoryCarriers)
+    faults: Faults = field(default_factory=MemoryFaults)
+    journal: Journal = field(default_factory=MemoryJournal)
     scenarios: Scenarios = field(default_factory=Scenarios)
     scenario: Scenario | None = None
     token: str | None = None
@@ -119,7 +119,7 @@ class Control:
         """Put every environment and the clock back to how they started."""
         for name in await self.environments.names():
             await self.reset(name)
-        self.journal.clear()
+        await self.journal.clear()
         self.reset_clock()
 
     async def rotate_token(self, name: str) -> str:
@@ -165,15 +165,15 @@ class Control:
         """Replace the environment's faults and carrier by those of a scenario; EnvironmentNotFound."""
         await self.end_scenario(name)
         for fault in scenario.faults:
-            self.faults.add(name, fault)
+            await self.faults.add(name, fault)
         for own in scenario.carrier:
-            self.carriers.set(name, own.domain, own.answers)
+            await self.carriers.set(name, own.domain, own.answers)
 
     async def end_scenario(self, name: str) -> None:
         """Let everything go right, and the domains decide; EnvironmentNotFound."""
         await self.environment(name)
-        self.faults.clear(name)
-        self.carriers.reset(name)
+        await self.faults.clear(name)
+        await self.carriers.reset(name)
 
     def find_scenario(self, name: str) -> Scenario:
         """Give the scenario of this name; ValidationFailed."""
@@ -186,7 +186,7 @@ class Control:
         """Let matching requests go wrong; EnvironmentNotFound, ValidationFailed."""
         await self.environment(name)
         fault = Fault.read(document)
-        self.faults.add(name, fault)
+        await self.faults.add(name, fault)
         return fault
 
     def move_clock(self, change: Mapping[str, Any]) -> None:
@@ -211,9 +211,9 @@ class Control:
         """Forget all that is in an environment."""
         await self.store.clear(name)
         self.ids.restart(name)
-        self.journal.clear(Selection(environment=name))
-        self.faults.clear(name)
-        self.carriers.reset(name)
+        await self.journal.clear(Selection(environment=name))
+        await self.faults.clear(name)
+        await self.carriers.reset(name)
 
     async def _exported(self, name: str, trunk: Trunk) -> dict[str, Any]:
         dids = [_shown_did(did) for did in await self.store.dids(name, trunk.id)]

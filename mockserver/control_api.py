@@ -186,17 +186,17 @@ class ControlApi:
     async def set_carrier(self, name: str, own: Mapping[str, Any]) -> None:
         """Say what the checks of a domain find."""
         await self._control.environment(name)
-        self._control.carriers.set(name, own.get("domain", ""), own["answers"])
+        await self._control.carriers.set(name, own.get("domain", ""), own["answers"])
 
     async def reset_carrier(self, name: str) -> None:
         """Let domains decide again."""
         await self._control.environment(name)
-        self._control.carriers.reset(name)
+        await self._control.carriers.reset(name)
 
     async def list_faults(self, name: str) -> list[dict[str, Any]]:
         """List the faults at work."""
         await self._control.environment(name)
-        return [{**one.fault.shown(), "met": one.met} for one in self._control.faults.active(name)]
+        return [{**one.fault.shown(), "met": one.met} for one in await self._control.faults.active(name)]
 
     async def add_fault(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Let matching requests go wrong."""
@@ -205,7 +205,7 @@ class ControlApi:
     async def clear_faults(self, name: str) -> None:
         """Let everything go right again."""
         await self._control.environment(name)
-        self._control.faults.clear(name)
+        await self._control.faults.clear(name)
 
     def list_scenarios(self) -> list[dict[str, Any]]:
         """List the scenarios there are."""
@@ -222,31 +222,32 @@ class ControlApi:
         """End it."""
         await self._control.end_scenario(name)
 
-    def read_journal(self, format: str = "json", **filters: str) -> dict[str, Any]:
+    async def read_journal(self, format: str = "json", **filters: str) -> dict[str, Any]:
         """Give the requests and their answers."""
-        entries = self.entries(**filters)
+        entries = await self.entries(**filters)
         return har(entries, VERSION) if format == "har" else _members([show(entry, self._rules) for entry in entries])
 
-    def clear_journal(self, **filters: str) -> dict[str, Any]:
+    async def clear_journal(self, **filters: str) -> dict[str, Any]:
         """Forget requests."""
-        return {"cleared": self._control.journal.clear(_selection(**filters))}
+        return {"cleared": await self._control.journal.clear(_selection(**filters))}
 
     def stream_journal(self, environment: str | None = None) -> Follow:
         """Follow the journal."""
         return Follow(environment)
 
-    def verify_journal(self, wanted: Mapping[str, Any]) -> None:
+    async def verify_journal(self, wanted: Mapping[str, Any]) -> None:
         """Check what clients sent; ExpectationMissed."""
         expectations = [Expectation.read(it, f"expect.{place}") for place, it in enumerate(wanted["expect"])]
-        found = misses(self._control.journal.read(_selection(wanted.get("environment"))), expectations)
+        entries = await self._control.journal.read(_selection(wanted.get("environment")))
+        found = misses(entries, expectations)
         wrong = [(place, miss) for place, miss in enumerate(found) if miss]
         if wrong:
             sentences = [f"expectation {place}: {miss.sentence()}" for place, miss in wrong]
             raise ExpectationMissed(sentences, {"missed": [miss.shown(place) for place, miss in wrong]})
 
-    def entries(self, **filters: str) -> list[Entry]:
+    async def entries(self, **filters: str) -> list[Entry]:
         """Give the journal's entries that fit the query's filters, as they are kept."""
-        return self._control.journal.read(_selection(**filters))
+        return await self._control.journal.read(_selection(**filters))
 
     def shown(self, entry: Entry) -> dict[str, Any]:
         """Give an entry as JSON."""

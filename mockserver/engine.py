@@ -7,9 +7,10 @@ Whatever the server does not do within `TIMEOUT_SECONDS` is a `ServiceUnavailabl
 change whose answer was lost may have been made.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -91,13 +92,49 @@ class Engine:
 
     async def run(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
         """Give what a script gives; ServiceUnavailable."""
+        try:
+            return await self._registered(script)(keys, arguments)
+        except (RedisError, OSError) as error:
+            raise self._refusal(error) from None
+
+    async def run_all(self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> None:
+        """Run a script with each of these keys and arguments, in one go; ServiceUnavailable."""
+        try:
+            async with self._client.pipeline(transaction=False) as pipe:
+                for keys, arguments in calls:
+                    await self._registered(script)(keys, arguments, client=pipe)
+                await pipe.execute()
+        except (RedisError, OSError) as error:
+            raise self._refusal(error) from None
+
+    def _registered(self, script: Script) -> AsyncScript:
         registered = self._scripts.get(script)
         if registered is None:
             registered = self._scripts[script] = self._client.register_script(script.lua)
-        try:
-            return await registered(keys, arguments)
-        except (RedisError, OSError) as error:
-            raise self._refusal(error) from None
+        return registered
+
+    async def messages(self, channels: str) -> AsyncGenerator[bytes, None]:
+        """Give nothing as soon as somebody listens, and then each message of the channels that the pattern fits.
+
+        ServiceUnavailable at the beginning. Later it listens again after a failure; what was told meanwhile is lost.
+        """
+        is_new = True
+        while True:
+            try:
+                async with self._client.pubsub() as pubsub:
+                    await pubsub.psubscribe(channels)
+                    while True:
+                        message = await pubsub.get_message(timeout=TIMEOUT_SECONDS)
+                        if message and message["type"] == "pmessage":
+                            yield message["data"]
+                        elif message and is_new:
+                            is_new = False
+                            yield b""
+            except (RedisError, OSError) as error:
+                refusal = self._refusal(error)
+                if is_new:
+                    raise refusal from None
+                await asyncio.sleep(TIMEOUT_SECONDS)
 
     def _refusal(self, error: Exception) -> Exception:
         """Give what a failure is to the client; the log gets the kind of it alone, for the text may quote a value."""

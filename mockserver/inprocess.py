@@ -63,7 +63,7 @@ class MockEnvironment:
         return found
 
     async def _entries(self) -> list[Entry]:
-        return self._api.entries(environment=self.name)
+        return await self._api.entries(environment=self.name)
 
     def seed(self, *trunks: Mapping[str, Any], **fields: Any) -> list[dict[str, Any]]:
         """Add trunks in any state, and give them with their ids and `dids`. What is left out has a sensible value.

@@ -39,10 +39,12 @@ redis.call('SET', seen, ARGV[2])
 return 1
 """)
 _ADD_NAME = Script("return redis.call('ZADD', KEYS[1], 'NX', redis.call('INCR', KEYS[2]), ARGV[1])")
+# Gives the record, and whether there are faults, and answers of a carrier.
 _LOOK = Script("""
 local record = redis.call('GET', KEYS[1])
-if record and ARGV[1] ~= '' then redis.call('SET', KEYS[2], ARGV[1]) end
-return record
+if not record then return nil end
+if ARGV[1] ~= '' then redis.call('SET', KEYS[2], ARGV[1]) end
+return {record, redis.call('EXISTS', KEYS[3]), redis.call('EXISTS', KEYS[4])}
 """)
 # Takes what should be there and what should be there instead, nothing for neither.
 _REPLACE = Script("""
@@ -87,6 +89,10 @@ class RedisEnvironments:
         self._now = now
         self._hints: dict[str, str] = {}
         self._seen: dict[str, _Seen] = {}
+        self.with_faults: set[str] = set()
+        """The environments that had some at the last look, which every request of theirs begins with."""
+        self.with_carrier: set[str] = set()
+        """Those in which somebody said what the carrier finds."""
 
     async def names(self) -> list[str]:
         """Give the environments' names, in the order in which they were added."""
@@ -255,11 +261,14 @@ class RedisEnvironments:
         tells = now - seen.told >= _seen_seconds(seconds)
         if tells:
             seen.told = now
-        keys = [key(name, "environment"), key(name, "seen")]
-        raw = await self._engine.run(_LOOK, keys, self._now() if tells else "")
-        if raw is None:
+        keys = [key(name, it) for it in ("environment", "seen", "faults", "carrier")]
+        found = await self._engine.run(_LOOK, keys, self._now() if tells else "")
+        if found is None:
             self._seen.pop(name, None)
             return None
+        raw, *flags = found
+        for is_in, names in zip(flags, (self.with_faults, self.with_carrier), strict=True):
+            names.add(name) if is_in else names.discard(name)
         if raw != seen.raw:
             seen.raw, seen.record = raw, _record(raw)
         return seen.record

@@ -6,6 +6,8 @@ from mockserver.engine import NO_ENVIRONMENT, Engine, key
 from mockserver.environments import Environment
 from mockserver.redaction import Seal, Sealed
 from mockserver.redis_environments import RedisEnvironments
+from mockserver.redis_journal import RedisJournal
+from mockserver.redis_misbehaviour import RedisCarriers, RedisFaults
 from mockserver.redis_store import RedisStore
 
 _PROBE = key(NO_ENVIRONMENT, "sealed")
@@ -18,9 +20,20 @@ class Shared:
     def __init__(self, url: str) -> None:
         self._url = url
         self.names: list[str] = []
-        engine = Engine(url)
+        self.new: list[str] = []
+        """Those that were not there before."""
+        self._engine = engine = Engine(url)
         self.store = RedisStore(engine)
         self.environments = RedisEnvironments(engine)
+        self.carriers = RedisCarriers(engine, self.environments.with_carrier)
+
+    def faults(self, seal: Seal) -> RedisFaults:
+        """Give the faults."""
+        return RedisFaults(self._engine, seal, self.environments.with_faults)
+
+    def journal(self, seal: Seal, size: int) -> RedisJournal:
+        """Give the journal, of so many requests of each environment."""
+        return RedisJournal(self._engine, seal, self.environments.names, size)
 
     async def prepare(self, seal: Seal, registered: Iterable[tuple[bytes, Environment]]) -> None:
         """See that the server and the key can be used, and add those environments that are not there yet.
@@ -32,7 +45,7 @@ class Shared:
             await engine.check()
             await _check_key(engine, seal)
             environments = RedisEnvironments(engine)
-            await environments.adopt(registered)
+            self.new = await environments.adopt(registered)
             self.names = await environments.names()
         finally:
             await engine.close()

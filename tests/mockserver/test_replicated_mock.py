@@ -1,11 +1,14 @@
 """Several mocks over one Redis server: what one is told, all know; no secret is on the server; and what is refused."""
 
 import base64
+import json
 import os
 import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -134,6 +137,106 @@ def test_idle_environment_goes_by_itself(controls):
         time.sleep(0.1)
 
 
+def test_journal_tells_of_all_replicas(apis, controls):
+    """Requests at either are in it, in order, each once, and a verification counts them all."""
+    here, there, name = apis
+    for number in range(6):
+        (here, there)[number % 2].post("/sip-trunks", json=trunk(name=f"n{number}", port=number))
+    deadline = time.monotonic() + 5
+    while len(read := controls[0].get("/journal", params={"environment": name}).json()["data"]) < 6:
+        assert time.monotonic() < deadline
+    assert [it["fields"]["name"] for it in read] == [f"n{number}" for number in range(6)]
+    assert [it["status"] for it in read] == [422] + [201] * 5
+    assert [it["fields"]["password"] for it in read] == ["***"] * 6
+    assert read[0]["broken"][0]["field"] == "port"
+    numbers = [it["number"] for it in read]
+    assert numbers == sorted(set(numbers))
+    assert controls[1].get("/journal", params={"environment": name}).json()["data"] == read
+    wanted = [{"operation": "create_sip_trunk", "count": 6}, {"status": 422, "count": 1}]
+    assert controls[1].post("/journal/verify", json={"environment": name, "expect": wanted}).status_code == 200
+    gone = controls[1].delete("/journal", params={"environment": name, "status": "422"}).json()["data"]
+    assert gone == {"cleared": 1}
+    assert len(controls[0].get("/journal", params={"environment": name}).json()["data"]) == 5
+    assert controls[0].post(f"/environments/{name}/reset").status_code == 200
+    assert controls[1].get("/journal", params={"environment": name}).json()["data"] == []
+
+
+def test_journal_keeps_so_many(controls, replicas):
+    """An environment with a quota has the last ones, with one of 0 none; nobody's are there, too."""
+    for quota, left in [(3, ["n3", "n4", "n5"]), (0, [])]:
+        name, token = controls[0].make(journal_entries=quota)
+        with Api(replicas[0].base_url, token) as api:
+            for number in range(6):
+                api.post("/sip-trunks", json=trunk(name=f"n{number}"))
+        read = controls[0].get("/journal", params={"environment": name}).json()["data"]
+        assert [it["fields"]["name"] for it in read] == left
+    before = len(controls[0].get("/journal", params={"environment": "-"}).json()["data"])
+    httpx.get(f"{replicas[0].base_url}/sip-trunks")
+    assert len(controls[0].get("/journal", params={"environment": "-"}).json()["data"]) == before + 1
+    assert len(controls[0].get("/journal").json()["data"]) >= before + 4
+
+
+@pytest.mark.parametrize("of_all", [False, True], ids=["of-one", "of-all"])
+def test_live_view_has_what_another_replica_answered(apis, controls, of_all):
+    """Whoever follows the journal at one replica sees the requests that the other one gets."""
+    here, _, name = apis
+    query = {} if of_all else {"environment": name}
+    with controls[1].stream("GET", "/journal/stream", params=query) as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        here.post("/sip-trunks", json=trunk(name="live"))
+        told = next(json.loads(it[6:]) for it in lines if it.startswith("data: ") and name in it)
+    assert (told["environment"], told["fields"]["name"], told["fields"]["password"]) == (name, "live", "***")
+
+
+def test_fault_is_met_so_many_times_in_all(apis, controls):
+    """`times` and `skip` count the requests of all replicas, also of those at once."""
+    here, there, name = apis
+    path = f"/environments/{name}/faults"
+    controls[0].post(path, json={"skip": 1, "times": 2, "status": 500})
+    assert [api.get("/sip-trunks").status_code for api in (here, there) * 3] == [200, 500, 500, 200, 200, 200]
+    controls[0].post(path, json={"times": 10, "status": 503})
+    with ThreadPoolExecutor(8) as pool:
+        codes = [it.status_code for it in pool.map(lambda n: (here, there)[n % 2].get("/sip-trunks"), range(40))]
+    assert (codes.count(503), codes.count(200)) == (10, 30)
+    assert controls[1].get(path).json()["data"] == []
+    controls[0].post(path, json={"operations": ["create_sip_trunk"], "where": {"name": "x"}, "status": 500})
+    assert here.get("/sip-trunks").status_code == there.post("/sip-trunks", json=trunk()).status_code - 1 == 200
+    assert there.post("/sip-trunks", json=trunk(name="x")).status_code == 500
+    assert [it["met"] for it in controls[1].get(path).json()["data"]] == [1]
+    controls[1].delete(path)
+    assert here.post("/sip-trunks", json=trunk(name="x")).status_code == 201
+
+
+def test_seeded_fault_is_the_same_each_time(controls, replicas):
+    """With a seed, the same requests meet a fault, whichever replica has them."""
+    met = []
+    for _ in range(2):
+        name, token = controls[0].make()
+        controls[0].post(f"/environments/{name}/faults", json={"probability": 0.5, "seed": 3, "status": 500})
+        with Api(replicas[0].base_url, token) as here, Api(replicas[1].base_url, token) as there:
+            met.append([(here, there)[len(met)].get("/sip-trunks").status_code for _ in range(20)])
+    assert met[0] == met[1]
+    assert set(met[0]) == {200, 500}
+
+
+def test_scenario_and_carrier_hold_at_both(apis, controls):
+    """What the carrier finds goes on from one replica to the other, and a scenario ends everywhere."""
+    here, there, name = apis
+    path = here.create()
+    controls[0].put(f"/environments/{name}/carrier", json={"answers": ["timeout", "healthy", "unreachable"]})
+    found = [api.post(f"{path}/verify").json()["data"].get("error") for api in (here, there) * 2]
+    assert found == ["Connection timeout", None, "Host unreachable", "Connection timeout"]
+    controls[1].put(f"/environments/{name}/carrier", json={"domain": "SIP.carrier.example", "answers": ["auth-fail"]})
+    assert here.get(f"{path}/health").json()["data"]["error"] == "Authentication failed (401)"
+    controls[1].delete(f"/environments/{name}/carrier")
+    assert here.post(f"{path}/verify").json()["success"]
+    controls[0].put(f"/environments/{name}/scenario", json={"name": "unavailable"})
+    assert there.get("/sip-trunks").status_code == 503
+    controls[1].delete(f"/environments/{name}/scenario")
+    assert here.get("/sip-trunks").status_code == 200
+
+
 def dump(server):
     """Give every key and every value that the server has."""
     found = []
@@ -165,8 +268,12 @@ def test_dump_of_the_server_has_no_password_and_no_token(server, controls, repli
                 api.put(path, json={"password": secrets[-1]})
                 api.post("/sip-trunks", json=trunk(name=secrets[-1], password=[secrets[-1]]))
                 api.get(f"/sip-trunks/{tokens[-1]}")
+                api.get("/sip-trunks", headers={"User-Agent": quote(secrets[-1]), "Cookie": quote(secrets[-2])})
             api.post(f"{path}/verify")
             api.number(path, "+12025550123")
+            where = {"password": secrets[-1], "name": tokens[-1]}
+            controls[0].post(f"/environments/{name}/faults", json={"where": where, "status": 500})
+    assert len(controls[0].get("/journal").json()["data"]) > 30
     kept = dump(server)
     shown = [(secret, form) for secret in secrets for form, text in forms(secret).items() if text in kept]
     digests = {"sha256"}
