@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv/.peers
 
-.PHONY: demo serve test docs bench clean
+.PHONY: demo serve test services docs bench clean
 
 demo: $(READY)
 	@$(BIN)/python demo/run.py
@@ -17,11 +17,20 @@ demo: $(READY)
 serve: $(READY)
 	@$(BIN)/python -m mockserver
 
-test: $(READY)
+test: $(READY) services
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
+
+# What the tests need beside Python. Where it can be installed without asking, it is.
+services:
+	@command -v redis-server >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+		then echo "Installing redis-server."; export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive; \
+			apt-get update -qq && apt-get install -qq -y redis-server >/dev/null; \
+		else echo "The tests need redis-server (Redis 7 or newer) on the PATH: apt install redis-server, brew install redis."; exit 1; \
+		fi; }
 
 docs: $(READY)
 	@$(BIN)/python docs/build.py

@@ -16,15 +16,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from mockserver import environments, imports
 
 if TYPE_CHECKING:
+    import asyncio
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from mockserver.control import Control
     from mockserver.redaction import Seal
+    from mockserver.shared import Shared
 
 EXIT_USAGE = 2
+IDLE_CHECK_SECONDS = 1.0
+MOST_NAMES = 20  # of environments, in the banner
 KEY_VARIABLE = "TRUNKMOCK_KEY"
 CONTROL_VARIABLE = "TRUNKMOCK_CONTROL_TOKEN"
+STORE_VARIABLE = "TRUNKMOCK_STORE"
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -53,9 +58,10 @@ def _number(low: int, high: int) -> Any:
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog="trunkmock",
-        description="A mock of the Talkover SIP trunk API, in memory. Not affiliated with Talkover.",
+        description="A mock of the Talkover SIP trunk API. Not affiliated with Talkover.",
         epilog=f"{KEY_VARIABLE} may hold the key that seals passwords, 32 bytes in base64; else each run makes one. "
-        f"{CONTROL_VARIABLE} is better than --control-token: other users of the machine see arguments.",
+        f"{CONTROL_VARIABLE} is better than --control-token, and {STORE_VARIABLE} than a --store with a password: "
+        "other users of the machine see arguments.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
@@ -84,8 +90,18 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help="end when standard input ends, as it does with whoever started it",
     )
+    _add_store(parser)
     _add_steering(parser.add_argument_group("for tests"))
     return parser.parse_args(argv)
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(STORE_VARIABLE) or "memory",
+        help="memory (the default), or a Redis server that replicas share: redis://host:6379/0, rediss://…, unix://…",
+    )
 
 
 def _add_steering(group: "argparse._ArgumentGroup") -> None:
@@ -113,17 +129,26 @@ def main(argv: list[str] | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))  # nothing is there yet that would have to be put away
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["rekey"]:
+        return _rekey(argv[1:])
     options = _options(argv)
     with imports.later():
         from mockserver.app import create_app, steered
         from mockserver.serving import Server, settle
-    known = _environments(options.environments)
-    sock = _listen(options.host, options.port, built_in=options.environments is None)
+    is_shared = options.store != "memory"
+    built_in = options.environments is None and not is_shared
+    known = _environments(options.environments) if not is_shared or options.environments else None
+    sock = _listen(options.host, options.port, built_in=built_in)
     base_url = _url(options.host, sock)
     _prepare_ready_file(options.ready_file)
     _set_up_logging(options.log_level, options.log_format)
-    seal = _seal()
-    control = _control(options, known, seal)
+    seal = _seal(is_required=is_shared)
+    shared = _shared(options, seal, known) if is_shared else None
+    control = _control(options, known or environments.MemoryEnvironments(), seal, shared)
+    names = shared.names if shared else known.names_at_once if known else []
+    if known and options.scenario and not shared:
+        _ask(control.prepare(names))
 
     import openapi
     from mockserver.access_log import AccessLog
@@ -134,12 +159,15 @@ def main(argv: list[str] | None = None) -> int:
     more = {"max_body": options.max_body, "access_log": access_log, "honours_prefer": not options.no_prefer}
     app = create_app(steered(control, is_open=_is_open(options, sock), **more), contract)
 
+    tasks: list[asyncio.Task[None]] = []  # a loop itself does not keep its tasks
+
     def ready() -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")  # the documented name has a dash that not every encoding knows
-        print(_banner(base_url, base_path, known, built_in=options.environments is None), flush=True)
+        print(_banner(base_url, base_path, names, built_in=built_in), flush=True)
         if options.ready_file:
-            _write_ready_file(options.ready_file, base_url + base_path, known.names)
+            _write_ready_file(options.ready_file, base_url + base_path, names)
+        tasks.append(_started(_delete_idle(control)))
         settle()
         if options.exit_with_stdin:
             threading.Thread(target=_wait_for_the_end_of_stdin, args=(server.end,), daemon=True).start()
@@ -155,7 +183,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _environments(path: Path | None) -> environments.Environments:
+def _environments(path: Path | None) -> environments.MemoryEnvironments:
     if path is None:
         return environments.built_in()
     try:
@@ -195,10 +223,12 @@ def _control_token(options: argparse.Namespace) -> str | None:
     return token
 
 
-def _control(options: argparse.Namespace, known: environments.Environments, seal: "Seal") -> "Control":
+def _control(
+    options: argparse.Namespace, known: environments.MemoryEnvironments, seal: "Seal", shared: "Shared | None"
+) -> "Control":
     from mockserver.clock import BadTime, Clock, Ids, parse_time
     from mockserver.control import Control
-    from mockserver.journal import Journal
+    from mockserver.journal import MemoryJournal
     from mockserver.scenarios import BadScenario, Scenarios
 
     clock = Clock()
@@ -211,12 +241,15 @@ def _control(options: argparse.Namespace, known: environments.Environments, seal
         _fail(f"argument --clock: {error}")
     except BadScenario as error:
         _fail(f"argument --scenario{'' if options.scenario else 's'}: {error}")
+    parts: dict[str, Any] = {"environments": known, "journal": MemoryJournal(options.journal)}
+    if shared:
+        parts = {name: getattr(shared, name) for name in ("environments", "store", "carriers")}
+        parts |= {"faults": shared.faults(seal), "journal": shared.journal(seal, options.journal)}
     return Control(
-        known,
+        **parts,
         seal=seal,
         clock=clock,
         ids=Ids(options.seed),
-        journal=Journal(options.journal),
         scenarios=scenarios,
         scenario=scenario,
         token=_control_token(options),
@@ -238,14 +271,93 @@ def _url(host: str, sock: "socket.socket") -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _seal() -> "Seal":
-    from mockserver.redaction import BadKey, Seal, parse_key
+def _seal(*, is_required: bool = False) -> "Seal":
+    from mockserver.redaction import BadKey, Seal, parse_keys
 
     text = os.environ.get(KEY_VARIABLE)
+    if is_required and not text:
+        _fail(f"{KEY_VARIABLE} is required with a store that replicas share: 32 bytes in base64, the same for each")
     try:
-        return Seal(parse_key(text) if text else None)
+        return Seal(*(parse_keys(text) if text else ()))
     except BadKey as error:
         _fail(f"{KEY_VARIABLE} {error}")
+
+
+def _shared(options: argparse.Namespace, seal: "Seal", known: environments.MemoryEnvironments | None) -> "Shared":
+    """Give the parts of a mock that are on a server, after a look whether they can be used."""
+    if options.seed is not None:
+        _fail("argument --seed: replicas that share a store would make the same ids")
+    shared = _open(options.store)
+    _ask(shared.prepare(seal, known.registered if known else ()))
+    return shared
+
+
+def _open(url: str) -> "Shared":
+    try:
+        from mockserver.engine import BadAddress
+        from mockserver.shared import Shared
+    except ModuleNotFoundError:
+        _fail("a store that replicas share needs the redis package: pip install 'trunkkit[redis]'")
+    try:
+        return Shared(url)
+    except BadAddress as error:
+        _fail(f"argument --store: {error}")
+
+
+def _ask(coroutine: "Coroutine[Any, Any, Any]") -> Any:
+    """Give what the store's server has to say, or fail."""
+    import asyncio
+
+    from mockserver.errors import ServiceUnavailable
+    from mockserver.redaction import BadKey
+
+    try:
+        return asyncio.run(coroutine)
+    except ServiceUnavailable:
+        _fail("the store's server cannot be used; the line above says why")
+    except BadKey:
+        _fail(f"{KEY_VARIABLE} has not the key under which the store's passwords are sealed")
+
+
+def _rekey(argv: list[str]) -> int:
+    """Seal every password of a store anew under the first key."""
+    parser = _Parser(
+        prog="trunkmock rekey",
+        description=f"Seal all passwords of a store anew, under the first of the keys in {KEY_VARIABLE}.",
+        epilog="First let every replica know both keys, the new one first; then run this; then take the old one away.",
+    )
+    _add_store(parser)
+    options = parser.parse_args(argv)
+    if options.store == "memory":
+        _fail("argument --store is required: what is in memory goes with its process and its key")
+    _set_up_logging("info", "text")
+    count = _ask(_open(options.store).rekey(_seal(is_required=True)))
+    print(f"{count} passwords sealed anew")
+    return 0
+
+
+def _started(coroutine: "Coroutine[Any, Any, None]") -> "asyncio.Task[None]":
+    import asyncio
+
+    return asyncio.get_running_loop().create_task(coroutine)
+
+
+async def _delete_idle(control: "Control") -> None:
+    """Remove the environments that nobody uses any more, as long as the server runs."""
+    import asyncio
+
+    from mockserver.errors import ServiceUnavailable
+
+    log = logging.getLogger("trunkmock")
+    while True:
+        await asyncio.sleep(IDLE_CHECK_SECONDS)
+        try:
+            for name in await control.delete_idle():
+                log.info("environment %s was not used any more and is deleted", name)
+        except ServiceUnavailable:
+            pass  # next time
+        except Exception:
+            log.exception("unused environments could not be deleted")
 
 
 def _set_up_logging(level: str, form: str) -> None:
@@ -258,14 +370,15 @@ def _set_up_logging(level: str, form: str) -> None:
         logging.getLogger("connexion").setLevel(logging.WARNING)
 
 
-def _banner(base_url: str, base_path: str, known: environments.Environments, *, built_in: bool) -> str:
+def _banner(base_url: str, base_path: str, names: list[str], *, built_in: bool) -> str:
     lines = [
         "trunkmock: a mock of the Talkover SIP trunk API. Not affiliated with Talkover.",
         f"  API   {base_url}{base_path}",
         f"  docs  {base_url}/docs",
     ]
     if not built_in:
-        return "\n".join([*lines, f"  environments: {', '.join(known.names)}", "Ctrl-C ends it."])
+        told = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if names[MOST_NAMES:] else "")
+        return "\n".join([*lines, f"  environments: {told or 'none yet'}", "Ctrl-C ends it."])
     tokens = [
         f"  token {token}  ({it.name}{'' if it.allow_custom_sip_trunks else ', every request is refused with 403'})"
         for token, it in environments.BUILT_IN.items()

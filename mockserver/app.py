@@ -8,6 +8,7 @@ place that turns it, and whatever else goes wrong, into the error envelope.
 """
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import logging
@@ -23,23 +24,25 @@ import orjson
 import openapi
 from mockserver import bodies, docs, events, exchanges, misfortunes
 from mockserver.access_log import Entry
-from mockserver.carrier import Carrier, Carriers, simulated
+from mockserver.carrier import Carrier, MemoryCarriers, simulated
 from mockserver.clock import Ids
 from mockserver.control import Control
 from mockserver.control_api import PREFIX, ControlApi, Done
 from mockserver.environments import Environment, Environments
 from mockserver.errors import (
     BadRequest,
+    EnvironmentSuspended,
     FeatureNotAvailable,
     InternalError,
     MethodNotAllowed,
     NotFound,
     RateLimited,
     Refusal,
+    ServiceUnavailable,
     Unauthenticated,
 )
 from mockserver.exchanges import Exchange, Send
-from mockserver.faults import Faults, Preference, Replies, preference
+from mockserver.faults import Faults, MemoryFaults, Preference, Replies, preference
 from mockserver.handlers import Handlers
 from mockserver.journal import Reader
 from mockserver.limits import RateLimits
@@ -112,7 +115,7 @@ def create_app(settings: Settings, contract: dict[str, Any] | None = None) -> As
     contract = contract or openapi.load()
     handlers = Handlers(
         settings.store,
-        settings.control.carriers if settings.control else Carriers(settings.carrier),
+        settings.control.carriers if settings.control else MemoryCarriers(settings.carrier),
         functools.partial(stamp, settings.clock),
         settings.new_id,
     )
@@ -155,7 +158,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         self._contract = contract
         self._control = settings.control
         self._has_controls = settings.control is not None and settings.has_controls
-        self._faults = settings.control.faults if settings.control else Faults()
+        self._faults: Faults = settings.control.faults if settings.control else MemoryFaults()
         self._faulty = self._faults.by_environment
         self._honours_prefer = settings.honours_prefer
         self._journal = None
@@ -199,7 +202,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         """Tell journal and access log of an exchange that is over."""
         now, journal = time.time(), self._journal
         if journal is not None and exchange.is_of_the_api:
-            journal.keep(exchanges.kept(exchange, next(journal.numbers), now, duration_ms, self._seal))
+            most = exchange.environment.journal_entries if exchange.environment else None
+            journal.keep(exchanges.kept(exchange, next(journal.numbers), now, duration_ms, self._seal), most)
         if self._access_log is not None:
             name = exchange.environment.name if exchange.environment else None
             path = exchange.path or exchanges.raw_path(exchange.scope)
@@ -221,8 +225,10 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         headers = single_headers(scope["headers"])
         if b"host" not in headers and scope["http_version"] == "1.1":
             raise BadRequest  # RFC 9112, section 3.2
-        environment = exchange.environment = operation.authenticate(headers.get(b"authorization"))
+        environment = exchange.environment = await operation.authenticate(headers.get(b"authorization"))
         exchange.limit_headers = await self._limits.count(environment)
+        if environment.is_suspended:
+            raise EnvironmentSuspended
         if not environment.allow_custom_sip_trunks:
             raise FeatureNotAvailable
         if operation.body is not None:
@@ -244,14 +250,14 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
     async def _meet_fault(self, exchange: Exchange, operation: Operation, environment: Environment) -> bool:
         """Let the request meet its fault, if there is one; tell whether it is answered with that."""
         fields = operation.body.shown(exchange.raw)[0] if operation.body else None
-        active = self._faults.meet(environment.name, operation.operation_id, fields)
+        active = await self._faults.meet(environment.name, operation.operation_id, fields)
         if active is None:
             return False
         fault = exchange.fault = active.fault
         exchange.misfortune = fault.shown()
         await asyncio.sleep(active.delay_seconds())
         if fault.revoke_token and self._control:
-            self._control.environments.revoke(environment.name)
+            await self._control.environments.revoke(environment.name)
             raise Unauthenticated
         if fault.is_in_place_of_the_answer:
             await self._send(exchange, 0, b"")
@@ -307,7 +313,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             exchange.limit_headers = self._limits.used_up(exchange.environment)
         if isinstance(refusal, Unauthenticated) and self._control and exchange.environment is None:
             token = bearer_token(dict(exchange.scope["headers"]).get(b"authorization"))
-            exchange.environment = self._control.environments.find_revoked(token) if token else None
+            with contextlib.suppress(ServiceUnavailable):
+                exchange.environment = await self._control.environments.find_revoked(token) if token else None
         await self._send(exchange, refusal.status, refusal.payload(), JSON, *refusal.headers)
 
     async def _send(

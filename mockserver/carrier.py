@@ -6,8 +6,9 @@ not matter. The first two messages are the documented ones. A test may say other
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from zlib import crc32
 
 from mockserver.trunks import Finding
@@ -36,10 +37,12 @@ def simulated(domain: str, checks: int) -> Finding:
     flaky = _FLAKY.search(domain)
     if answer == HEALTHY and flaky and checks < int(flaky[1]):
         answer = "unavailable"
-    return _finding(domain, answer)
+    return finding(domain, answer)
 
 
-def _finding(domain: str, answer: str) -> Finding:
+def finding(domain: str, answer: str) -> Finding:
+    """Give what a check finds that is told to find this; the time it takes follows from the domain."""
+    domain = domain.lower()
     if answer == "timeout":
         return Finding(TIMED_OUT_MS, ERRORS[answer])
     return Finding(20 + crc32(domain.encode()) % 60, UNAVAILABLE if answer == "unavailable" else ERRORS.get(answer))
@@ -55,23 +58,43 @@ class _Answers:
         return self.answers[(self.given - 1) % len(self.answers)]
 
 
-class Carriers:
+class Carriers(Protocol):
     """The carrier as each environment sees it: the usual one, except for domains with answers of their own."""
 
-    def __init__(self, usual: Carrier = simulated) -> None:
-        self._usual = usual
-        self._answers: dict[str, dict[str, _Answers]] = {}
+    usual: Carrier
+    """What a check finds where nobody says otherwise."""
 
-    def __call__(self, environment: str, domain: str, checks: int) -> Finding:
-        """Give what a check finds."""
-        own = self._answers.get(environment, {})
-        answers = own.get(domain.lower()) or own.get(EVERY_DOMAIN)
-        return _finding(domain.lower(), answers.next()) if answers else self._usual(domain, checks)
+    @property
+    def by_environment(self) -> Container[str]:
+        """The environments in which somebody says otherwise, for a quick look at the one whose request it is."""
 
-    def set(self, environment: str, domain: str, answers: Sequence[str]) -> None:
+    async def own(self, environment: str, domain: str) -> Finding | None:
+        """Give what a check finds, if the domain has answers of its own; ServiceUnavailable."""
+
+    async def set(self, environment: str, domain: str, answers: Sequence[str]) -> None:
         """Let the checks of a domain find these (`healthy`, `unavailable` or a label of `ERRORS`), over and over."""
-        self._answers.setdefault(environment, {})[domain.lower()] = _Answers(answers)
 
-    def reset(self, environment: str) -> None:
+    async def reset(self, environment: str) -> None:
         """Let the domains of the environment decide again."""
-        self._answers.pop(environment, None)
+
+
+class MemoryCarriers:
+    """The carrier's settings in memory."""
+
+    def __init__(self, usual: Carrier = simulated) -> None:
+        self.usual = usual
+        self.by_environment: dict[str, dict[str, _Answers]] = {}
+
+    async def own(self, environment: str, domain: str) -> Finding | None:
+        """Give what a check finds, if the domain has answers of its own."""
+        own = self.by_environment.get(environment, {})
+        answers = own.get(domain.lower()) or own.get(EVERY_DOMAIN)
+        return finding(domain, answers.next()) if answers else None
+
+    async def set(self, environment: str, domain: str, answers: Sequence[str]) -> None:
+        """Let the checks of a domain find these, over and over."""
+        self.by_environment.setdefault(environment, {})[domain.lower()] = _Answers(answers)
+
+    async def reset(self, environment: str) -> None:
+        """Let the domains of the environment decide again."""
+        self.by_environment.pop(environment, None)

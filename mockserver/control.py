@@ -3,26 +3,27 @@
 No HTTP: `control_api` and `running` are its two faces. Whatever is wrong is raised as a `Refusal`.
 """
 
+import functools
 import hmac
 import secrets
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from mockserver import trunks
 from mockserver.bodies import JsonBody
-from mockserver.carrier import Carriers
-from mockserver.clock import BadTime, Clock, Ids, parse_time
+from mockserver.carrier import Carriers, MemoryCarriers
+from mockserver.clock import BadTime, Clock, Ids, parse_time, show_time
 from mockserver.documents import resolved
 from mockserver.e164 import international
 from mockserver.environments import PLANS, TOKEN_PREFIX, Environment, Environments
-from mockserver.errors import EnvironmentAlreadyExists, EnvironmentNotFound, ValidationFailed
-from mockserver.faults import Fault, Faults
+from mockserver.errors import EnvironmentNotFound, ValidationFailed
+from mockserver.faults import Fault, Faults, MemoryFaults
 from mockserver.handlers import full
-from mockserver.journal import Journal, Selection
+from mockserver.journal import Journal, MemoryJournal, Selection
 from mockserver.redaction import Seal
 from mockserver.scenarios import BadScenario, Scenario, Scenarios
 from mockserver.store import MemoryStore, Store
@@ -41,18 +42,21 @@ class Control:
     seal: Seal = field(default_factory=Seal)
     clock: Clock = field(default_factory=Clock)
     ids: Ids = field(default_factory=Ids)
-    carriers: Carriers = field(default_factory=Carriers)
-    faults: Faults = field(default_factory=Faults)
-    journal: Journal = field(default_factory=Journal)
+    carriers: Carriers = field(default_factory=MemoryCarriers)
+    faults: Faults = field(default_factory=MemoryFaults)
+    journal: Journal = field(default_factory=MemoryJournal)
     scenarios: Scenarios = field(default_factory=Scenarios)
     scenario: Scenario | None = None
     token: str | None = None
 
     def __post_init__(self) -> None:
-        for name in self.environments.names:
-            self._start(name)
         self._start_time = self.clock.setting
         self._create: JsonBody | None = None
+
+    async def prepare(self, names: Iterable[str]) -> None:
+        """Let these environments start as every environment does."""
+        for name in names:
+            await self._start(name)
 
     def admits(self, authorization: bytes) -> bool:
         """Tell whether an Authorization header has the control token, in a time that does not depend on it."""
@@ -60,61 +64,88 @@ class Control:
         scheme, _, credentials = authorization.partition(b" ")
         return hmac.compare_digest(scheme.lower() + b" " + credentials.strip(), expected)
 
-    def environment(self, name: str) -> Environment:
+    async def environment(self, name: str) -> Environment:
         """Give the environment of this name; EnvironmentNotFound."""
-        environment = self.environments.get(name)
+        environment = await self.environments.get(name)
         if environment is None:
             raise EnvironmentNotFound
         return environment
 
-    def create_environment(self, wanted: Mapping[str, Any]) -> tuple[Environment, str]:
+    async def environment_names(self) -> list[str]:
+        """Give the names of all environments."""
+        return await self.environments.names()
+
+    async def create_environment(self, wanted: Mapping[str, Any]) -> tuple[Environment, str]:
         """Make an environment; give it with its token, which is not kept. EnvironmentAlreadyExists."""
-        name = wanted.get("name") or f"environment-{secrets.token_hex(6)}"
-        if self.environments.get(name):
-            raise EnvironmentAlreadyExists
-        plan = wanted.get("plan", "enterprise")
-        limit = wanted.get("requests_per_minute", PLANS[plan])
-        environment = Environment(name, plan, wanted.get("allow_custom_sip_trunks", True), limit)
-        token = _new_token()
-        self.environments.add(token, environment)
-        self._start(name)
+        members = {"plan": "enterprise", "allow_custom_sip_trunks": True, **wanted}
+        members.setdefault("name", f"environment-{secrets.token_hex(6)}")
+        members.setdefault("requests_per_minute", PLANS[members["plan"]])
+        environment, token = Environment(**members), _new_token()
+        await self.environments.add(token, environment)
+        await self._forget(environment.name)  # what may be left of an earlier one of this name
+        await self._start(environment.name)
         return environment, token
+
+    async def change_environment(self, name: str, change: Mapping[str, Any]) -> Environment:
+        """Suspend an environment, let it go on, or change what it may have; EnvironmentNotFound.
+
+        A new plan brings its limit of requests along, unless that is changed as well.
+        """
+        members = dict(change)
+        if "plan" in members:
+            members.setdefault("requests_per_minute", PLANS[members["plan"]])
+        return await self.environments.change(name, lambda environment: replace(environment, **members))
 
     async def delete_environment(self, name: str) -> None:
         """Remove an environment and all that is in it; EnvironmentNotFound."""
-        await self._empty(name)
-        self.faults.clear(name)
-        self.carriers.reset(name)
-        self.environments.remove(name)
+        if not await self.environments.remove(name, functools.partial(self._forget, name)):
+            raise EnvironmentNotFound
+
+    async def delete_idle(self) -> list[str]:
+        """Remove the environments that nobody has used for too long, and give their names."""
+        idle = await self.environments.idle() if await self.environments.is_due() else []
+        empty = [functools.partial(self._forget, name) for name in idle]
+        gone = [await self.environments.remove(*one, if_idle=True) for one in zip(idle, empty, strict=True)]
+        return [name for name, is_gone in zip(idle, gone, strict=True) if is_gone]
 
     async def reset(self, name: str) -> None:
         """Put an environment back to how it started; EnvironmentNotFound."""
-        await self._empty(name)
-        self.environments.restore(name)
-        self._start(name)
+        await self.environment(name)
+        await self._forget(name)
+        await self.environments.restore(name)
+        await self._start(name)
 
     async def reset_all(self) -> None:
         """Put every environment and the clock back to how they started."""
-        for name in self.environments.names:
+        for name in await self.environments.names():
             await self.reset(name)
-        self.journal.clear()
+        await self.journal.clear()
         self.reset_clock()
 
-    def rotate_token(self, name: str) -> str:
+    async def rotate_token(self, name: str) -> str:
         """Replace the environment's token, and give the new one; EnvironmentNotFound."""
-        environment, token = self.environment(name), _new_token()
-        self.environments.revoke(name)
-        self.environments.add(token, environment)
+        token = _new_token()
+        await self.environments.rotate(name, token)
         return token
+
+    async def describe(self, name: str) -> dict[str, Any]:
+        """Give what there is to tell of an environment; EnvironmentNotFound."""
+        environment = await self.environment(name)
+        seen = await self.environments.last_seen(name)
+        return {
+            **asdict(environment),
+            "trunks": await self.store.count_trunks(name),
+            "last_seen_at": None if seen is None else show_time(seen),
+        }
 
     async def export(self, name: str) -> list[dict[str, Any]]:
         """Give all trunks with their DIDs, without passwords; EnvironmentNotFound."""
-        self.environment(name)
+        await self.environment(name)
         return [await self._exported(name, trunk) for trunk in list(await self.store.trunks(name))]
 
     async def seed(self, name: str, wanted: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Add trunks and DIDs, all or none, and give them as `export` does; EnvironmentNotFound, ValidationFailed."""
-        self.environment(name)
+        await self.environment(name)
         made = [self._seeded(name, number, dict(one)) for number, one in enumerate(wanted)]
         known = list(await self.store.trunks(name))
         numbers = {did.number for trunk in known for did in await self.store.dids(name, trunk.id)}
@@ -127,22 +158,22 @@ class Control:
 
     async def mark_did(self, name: str, trunk_id: str, did_id: str, *, in_use: bool) -> dict[str, Any]:
         """Say whether an active agent uses a DID; EnvironmentNotFound, TrunkNotFound, DidNotFound."""
-        self.environment(name)
+        await self.environment(name)
         return _shown_did(await self.store.mark_did(name, trunk_id, did_id, in_use=in_use))
 
-    def start_scenario(self, name: str, scenario: Scenario) -> None:
+    async def start_scenario(self, name: str, scenario: Scenario) -> None:
         """Replace the environment's faults and carrier by those of a scenario; EnvironmentNotFound."""
-        self.end_scenario(name)
+        await self.end_scenario(name)
         for fault in scenario.faults:
-            self.faults.add(name, fault)
+            await self.faults.add(name, fault)
         for own in scenario.carrier:
-            self.carriers.set(name, own.domain, own.answers)
+            await self.carriers.set(name, own.domain, own.answers)
 
-    def end_scenario(self, name: str) -> None:
+    async def end_scenario(self, name: str) -> None:
         """Let everything go right, and the domains decide; EnvironmentNotFound."""
-        self.environment(name)
-        self.faults.clear(name)
-        self.carriers.reset(name)
+        await self.environment(name)
+        await self.faults.clear(name)
+        await self.carriers.reset(name)
 
     def find_scenario(self, name: str) -> Scenario:
         """Give the scenario of this name; ValidationFailed."""
@@ -151,11 +182,11 @@ class Control:
         except BadScenario:
             raise ValidationFailed({"name": [f"name must be one of {', '.join(self.scenarios.names)}"]}) from None
 
-    def add_fault(self, name: str, document: Mapping[str, Any]) -> Fault:
+    async def add_fault(self, name: str, document: Mapping[str, Any]) -> Fault:
         """Let matching requests go wrong; EnvironmentNotFound, ValidationFailed."""
-        self.environment(name)
+        await self.environment(name)
         fault = Fault.read(document)
-        self.faults.add(name, fault)
+        await self.faults.add(name, fault)
         return fault
 
     def move_clock(self, change: Mapping[str, Any]) -> None:
@@ -172,16 +203,17 @@ class Control:
         """Put the clock back to how it started."""
         self.clock.setting = self._start_time
 
-    def _start(self, name: str) -> None:
-        self.end_scenario(name)
+    async def _start(self, name: str) -> None:
         if self.scenario:
-            self.start_scenario(name, self.scenario)
+            await self.start_scenario(name, self.scenario)
 
-    async def _empty(self, name: str) -> None:
-        self.environment(name)
+    async def _forget(self, name: str) -> None:
+        """Forget all that is in an environment."""
         await self.store.clear(name)
         self.ids.restart(name)
-        self.journal.clear(Selection(environment=name))
+        await self.journal.clear(Selection(environment=name))
+        await self.faults.clear(name)
+        await self.carriers.reset(name)
 
     async def _exported(self, name: str, trunk: Trunk) -> dict[str, Any]:
         dids = [_shown_did(did) for did in await self.store.dids(name, trunk.id)]

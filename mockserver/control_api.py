@@ -5,10 +5,11 @@ the description: its operationIds are the class's methods, which take the path's
 query.
 """
 
+import contextlib
 import inspect
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,8 +18,13 @@ from mockserver.bodies import parse
 from mockserver.clock import BadTime, parse_time, show_time
 from mockserver.control import Control
 from mockserver.documents import Document
-from mockserver.environments import Environment
-from mockserver.errors import ControlTokenRequired, ExpectationMissed, FromAnotherSite, ValidationFailed
+from mockserver.errors import (
+    ControlTokenRequired,
+    EnvironmentNotFound,
+    ExpectationMissed,
+    FromAnotherSite,
+    ValidationFailed,
+)
 from mockserver.har import har
 from mockserver.journal import Entry, Rules, Selection, show
 from mockserver.requests import check_media_type
@@ -108,9 +114,10 @@ class ControlApi:
         """Tell that the process answers."""
         return {"status": "ok", "version": VERSION}
 
-    def ready(self) -> dict[str, Any]:
-        """Tell that the API can be used."""
-        return {"status": "ready", "environments": self._control.environments.names}
+    async def ready(self) -> dict[str, Any]:
+        """Tell that the API can be used; ServiceUnavailable."""
+        await self._control.store.check()
+        return {"status": "ready", "environments": await self._control.environments.names()}
 
     async def reset_all(self) -> None:
         """Put everything back to how it started."""
@@ -130,14 +137,27 @@ class ControlApi:
         self._control.clock.reset()
         return self.show_clock()
 
-    def list_environments(self) -> list[dict[str, Any]]:
+    async def list_environments(self) -> list[dict[str, Any]]:
         """Give the environments without their tokens."""
-        return [_environment(self._control.environment(name)) for name in self._control.environments.names]
+        found = []
+        for name in await self._control.environments.names():
+            with contextlib.suppress(EnvironmentNotFound):  # somebody has removed it meanwhile
+                found.append(await self._control.describe(name))
+        return found
 
-    def create_environment(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    async def read_environment(self, name: str) -> dict[str, Any]:
+        """Give one environment without its token."""
+        return await self._control.describe(name)
+
+    async def create_environment(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Make an environment."""
-        environment, token = self._control.create_environment(wanted)
-        return {**_environment(environment), "token": token}
+        environment, token = await self._control.create_environment(wanted)
+        return {**await self._control.describe(environment.name), "token": token}
+
+    async def change_environment(self, name: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        """Suspend an environment, let it go on, or change what it may have."""
+        await self._control.change_environment(name, change)
+        return await self._control.describe(name)
 
     async def delete_environment(self, name: str) -> None:
         """Remove an environment."""
@@ -147,9 +167,9 @@ class ControlApi:
         """Put an environment back to how it started."""
         await self._control.reset(name)
 
-    def rotate_token(self, name: str) -> dict[str, Any]:
+    async def rotate_token(self, name: str) -> dict[str, Any]:
         """Replace the token."""
-        return {"token": self._control.rotate_token(name)}
+        return {"token": await self._control.rotate_token(name)}
 
     async def export_state(self, name: str) -> dict[str, Any]:
         """Give all trunks with their DIDs."""
@@ -163,70 +183,71 @@ class ControlApi:
         """Say whether an active agent uses a DID."""
         return await self._control.mark_did(name, trunk_id, did_id, in_use=change["in_use"])
 
-    def set_carrier(self, name: str, own: Mapping[str, Any]) -> None:
+    async def set_carrier(self, name: str, own: Mapping[str, Any]) -> None:
         """Say what the checks of a domain find."""
-        self._control.environment(name)
-        self._control.carriers.set(name, own.get("domain", ""), own["answers"])
+        await self._control.environment(name)
+        await self._control.carriers.set(name, own.get("domain", ""), own["answers"])
 
-    def reset_carrier(self, name: str) -> None:
+    async def reset_carrier(self, name: str) -> None:
         """Let domains decide again."""
-        self._control.environment(name)
-        self._control.carriers.reset(name)
+        await self._control.environment(name)
+        await self._control.carriers.reset(name)
 
-    def list_faults(self, name: str) -> list[dict[str, Any]]:
+    async def list_faults(self, name: str) -> list[dict[str, Any]]:
         """List the faults at work."""
-        self._control.environment(name)
-        return [{**one.fault.shown(), "met": one.met} for one in self._control.faults.active(name)]
+        await self._control.environment(name)
+        return [{**one.fault.shown(), "met": one.met} for one in await self._control.faults.active(name)]
 
-    def add_fault(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    async def add_fault(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Let matching requests go wrong."""
-        return self._control.add_fault(name, document).shown()
+        return (await self._control.add_fault(name, document)).shown()
 
-    def clear_faults(self, name: str) -> None:
+    async def clear_faults(self, name: str) -> None:
         """Let everything go right again."""
-        self._control.environment(name)
-        self._control.faults.clear(name)
+        await self._control.environment(name)
+        await self._control.faults.clear(name)
 
     def list_scenarios(self) -> list[dict[str, Any]]:
         """List the scenarios there are."""
         scenarios = [self._control.find_scenario(name) for name in self._control.scenarios.names]
         return [{"name": it.name, "description": it.description} for it in scenarios]
 
-    def start_scenario(self, name: str, choice: Mapping[str, Any]) -> dict[str, Any]:
+    async def start_scenario(self, name: str, choice: Mapping[str, Any]) -> dict[str, Any]:
         """Let an environment misbehave as a scenario says."""
         scenario = self._control.find_scenario(choice["name"])
-        self._control.start_scenario(name, scenario)
+        await self._control.start_scenario(name, scenario)
         return {"name": scenario.name, "description": scenario.description}
 
-    def end_scenario(self, name: str) -> None:
+    async def end_scenario(self, name: str) -> None:
         """End it."""
-        self._control.end_scenario(name)
+        await self._control.end_scenario(name)
 
-    def read_journal(self, format: str = "json", **filters: str) -> dict[str, Any]:
+    async def read_journal(self, format: str = "json", **filters: str) -> dict[str, Any]:
         """Give the requests and their answers."""
-        entries = self.entries(**filters)
+        entries = await self.entries(**filters)
         return har(entries, VERSION) if format == "har" else _members([show(entry, self._rules) for entry in entries])
 
-    def clear_journal(self, **filters: str) -> dict[str, Any]:
+    async def clear_journal(self, **filters: str) -> dict[str, Any]:
         """Forget requests."""
-        return {"cleared": self._control.journal.clear(_selection(**filters))}
+        return {"cleared": await self._control.journal.clear(_selection(**filters))}
 
     def stream_journal(self, environment: str | None = None) -> Follow:
         """Follow the journal."""
         return Follow(environment)
 
-    def verify_journal(self, wanted: Mapping[str, Any]) -> None:
+    async def verify_journal(self, wanted: Mapping[str, Any]) -> None:
         """Check what clients sent; ExpectationMissed."""
         expectations = [Expectation.read(it, f"expect.{place}") for place, it in enumerate(wanted["expect"])]
-        found = misses(self._control.journal.read(_selection(wanted.get("environment"))), expectations)
+        entries = await self._control.journal.read(_selection(wanted.get("environment")))
+        found = misses(entries, expectations)
         wrong = [(place, miss) for place, miss in enumerate(found) if miss]
         if wrong:
             sentences = [f"expectation {place}: {miss.sentence()}" for place, miss in wrong]
             raise ExpectationMissed(sentences, {"missed": [miss.shown(place) for place, miss in wrong]})
 
-    def entries(self, **filters: str) -> list[Entry]:
+    async def entries(self, **filters: str) -> list[Entry]:
         """Give the journal's entries that fit the query's filters, as they are kept."""
-        return self._control.journal.read(_selection(**filters))
+        return await self._control.journal.read(_selection(**filters))
 
     def shown(self, entry: Entry) -> dict[str, Any]:
         """Give an entry as JSON."""
@@ -281,10 +302,6 @@ def _selection(
         except (BadTime, ValueError, OverflowError):
             raise ValidationFailed({name: [f"{name} must be a time as RFC 3339 has it"]}) from None
     return Selection(environment, operation, status, **times)
-
-
-def _environment(environment: Environment) -> dict[str, Any]:
-    return asdict(environment)
 
 
 def _is_local(host: str) -> bool:

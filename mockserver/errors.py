@@ -56,6 +56,22 @@ class FeatureNotAvailable(Refusal):
     message = "The plan of this environment does not include custom SIP trunks."
 
 
+class EnvironmentSuspended(Refusal):
+    """The token is right, but whoever runs the mock has suspended its environment: another token would not help."""
+
+    status, code, message = 403, "ENVIRONMENT_SUSPENDED", "This environment is suspended."
+
+
+class TrunkLimitReached(Refusal):
+    """The environment has as many trunks as it may have. Not 429: waiting does not help."""
+
+    status, code, message = (
+        403,
+        "TRUNK_LIMIT_REACHED",
+        "This environment may have no more SIP trunks; delete one first.",
+    )
+
+
 class ControlTokenRequired(Refusal):
     """No control token, or not the right one."""
 
@@ -114,6 +130,12 @@ class TrunkHasDids(Refusal):
     """A trunk with DIDs cannot be deleted."""
 
     status, code, message = 409, "TRUNK_HAS_DIDS", "The SIP trunk still has DIDs; delete them first."
+
+
+class TrunkAlreadyExists(Refusal):
+    """A trunk was to be put there under the id of another one."""
+
+    status, code, message = 409, "TRUNK_ALREADY_EXISTS", "There is a SIP trunk of this id already."
 
 
 class DidAlreadyExists(Refusal):
@@ -234,3 +256,10 @@ class InternalError(Refusal):
     """The mock itself is broken. No input may bring this about; a test says so."""
 
     status, code, message = 500, "INTERNAL_ERROR", "The mock server failed; its log says where."
+
+
+class ServiceUnavailable(Refusal):
+    """The store cannot be used now. Whether a change was made is unknown if its answer was lost."""
+
+    status, code, message = 503, "SERVICE_UNAVAILABLE", "The mock's store cannot be reached; try again."
+    headers = ((b"retry-after", b"1"),)

@@ -22,7 +22,7 @@ async def stream(
     exchange: Exchange, headers: Headers, journal: Journal, environment: str | None, show: Callable[[Entry], Any]
 ) -> None:
     """Send every new entry, of one environment or of all, until the client is gone."""
-    queue = journal.follow(environment)
+    queue = await journal.follow(environment)
     gone = asyncio.ensure_future(_until_gone(exchange))
     try:
         exchange.status = 200
@@ -39,7 +39,7 @@ async def stream(
                 await _send(exchange, b": still here\n\n")
     finally:
         gone.cancel()
-        journal.leave(queue)
+        await journal.leave(queue)
 
 
 async def _send(exchange: Exchange, body: bytes) -> None:

@@ -5,10 +5,10 @@ A fault belongs to one environment. Nothing here sends anything: the app is told
 
 import random
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -51,17 +51,32 @@ class Fault:
                 raise ValidationFailed({name: [f"{name} must stand beside status"]})
         if document.get("takes_effect") and "status" not in document and document.get("transfer") != "reset":
             raise ValidationFailed({"takes_effect": ["takes_effect must stand beside status or transfer: reset"]})
-        return cls(**{**document, "operations": tuple(document.get("operations", ()))})
+        return cls.of(document)
+
+    @classmethod
+    def of(cls, members: Mapping[str, Any]) -> "Fault":
+        """Give the fault with these members."""
+        return cls(**{**members, "operations": tuple(members.get("operations", ()))})
 
     @property
     def is_in_place_of_the_answer(self) -> bool:
         """Tell whether a request that meets it is not carried out."""
         return not self.takes_effect and (self.status is not None or self.transfer == "reset")
 
+    def matches(self, operation_id: str, fields: Mapping[str, Any] | None) -> bool:
+        """Tell whether a request, with these fields in its body, is one of those that it is for."""
+        if self.operations and operation_id not in self.operations:
+            return False
+        return not self.where or bool(fields and all(same(fields.get(name), it) for name, it in self.where.items()))
+
+    def members(self) -> dict[str, Any]:
+        """Give its members, what is as usual left out."""
+        usual = asdict(Fault())
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
+
     def shown(self) -> dict[str, Any]:
         """Give what there is to tell of it, what is as usual left out."""
-        usual = asdict(Fault())
-        shown = {name: value for name, value in asdict(self).items() if value != usual[name]}
+        shown = self.members()
         if self.where:
             shown["where"] = {name: "***" if name == "password" else clean(it, ()) for name, it in self.where.items()}
         return shown
@@ -79,9 +94,7 @@ class Active:
     def meets(self, operation_id: str, fields: Mapping[str, Any] | None) -> bool:
         """Tell whether this request, with these fields in its body, meets the fault; counts it."""
         fault = self.fault
-        if fault.operations and operation_id not in fault.operations:
-            return False
-        if fault.where and not (fields and all(same(fields.get(name), it) for name, it in fault.where.items())):
+        if not fault.matches(operation_id, fields):
             return False
         self.seen += 1
         if self.seen <= fault.skip or self.random.random() >= fault.probability:
@@ -99,27 +112,47 @@ class Active:
         return (self.fault.delay_ms + self.random.uniform(0, self.fault.spread_ms)) / 1000
 
 
-class Faults:
-    """The faults of each environment. One that is over is gone."""
+class Faults(Protocol):
+    """The faults of each environment. One that is over is gone. Every method may raise ServiceUnavailable."""
+
+    @property
+    def by_environment(self) -> Container[str]:
+        """The environments that have some, for a quick look at the one whose request it is."""
+
+    async def add(self, environment: str, fault: Fault) -> None:
+        """Let matching requests of the environment go wrong."""
+
+    async def active(self, environment: str) -> list[Active]:
+        """Give the environment's faults, oldest first."""
+
+    async def clear(self, environment: str) -> None:
+        """Let everything go right again."""
+
+    async def meet(self, environment: str, operation_id: str, fields: Mapping[str, Any] | None) -> Active | None:
+        """Give the fault that this request meets, if any; it counts for it, at whichever replica."""
+
+
+class MemoryFaults:
+    """The faults in memory."""
 
     def __init__(self) -> None:
         self.by_environment: dict[str, list[Active]] = {}
         """Only environments that have some; for a quick look. Changed by this class alone."""
 
-    def add(self, environment: str, fault: Fault) -> None:
+    async def add(self, environment: str, fault: Fault) -> None:
         """Let matching requests of the environment go wrong."""
         chance = random.Random(fault.seed)  # noqa: S311 - not for secrets
         self.by_environment.setdefault(environment, []).append(Active(fault, chance))
 
-    def active(self, environment: str) -> list[Active]:
+    async def active(self, environment: str) -> list[Active]:
         """Give the environment's faults, oldest first."""
         return list(self.by_environment.get(environment, ()))
 
-    def clear(self, environment: str) -> None:
+    async def clear(self, environment: str) -> None:
         """Let everything go right again."""
         self.by_environment.pop(environment, None)
 
-    def meet(self, environment: str, operation_id: str, fields: Mapping[str, Any] | None) -> Active | None:
+    async def meet(self, environment: str, operation_id: str, fields: Mapping[str, Any] | None) -> Active | None:
         """Give the fault that this request meets, if any."""
         active = self.by_environment.get(environment, [])
         for one in active:
@@ -127,7 +160,7 @@ class Faults:
                 if one.is_over:
                     active.remove(one)
                     if not active:
-                        self.clear(environment)
+                        await self.clear(environment)
                 return one
         return None
 

@@ -5,12 +5,14 @@ order, and gives an `Answer`. Refusals are raised.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from orjson import dumps
 
 from mockserver import trunks
+from mockserver.carrier import Carriers
 from mockserver.e164 import international
 from mockserver.environments import Environment
 from mockserver.store import Store
@@ -32,23 +34,20 @@ Item = TypeVar("Item")
 
 PIECE = 200  # members of a list that are shown at a time: well under a millisecond
 
-# A carrier as one environment sees it: (environment, domain, checks made before) -> Finding.
-OwnCarrier = Callable[[str, str, int], Finding]
-
 
 class Handlers:
     """The operations over a store, a carrier, a clock (giving RFC 3339 in UTC) and a source of ids by environment."""
 
-    def __init__(self, store: Store, carrier: OwnCarrier, now: Callable[[], str], new_id: Callable[[str], str]) -> None:
+    def __init__(self, store: Store, carriers: Carriers, now: Callable[[], str], new_id: Callable[[str], str]) -> None:
         self._store = store
-        self._carrier = carrier
+        self._carriers = carriers
         self._now = now
         self._new_id = new_id
 
     async def create_sip_trunk(self, environment: Environment, fields: Mapping[str, Any]) -> Answer:
         """Register a trunk."""
         trunk = trunks.create(fields, self._new_id(environment.name), self._now())
-        await self._store.add_trunk(environment.name, trunk)
+        await self._store.add_trunk(environment.name, trunk, environment.max_trunks)
         return Answer(201, dumps({"success": True, "data": _summary(trunk)}), f"/sip-trunks/{trunk.id}")
 
     async def list_sip_trunks(self, environment: Environment) -> Answer:
@@ -117,12 +116,25 @@ class Handlers:
     ) -> tuple[Trunk, Finding]:
         """Check with the carrier and keep what `rule` makes of it, in one atomic change."""
         now, findings = self._now(), []
+        own: Finding | None = None
+        domain = ""
 
         def change(trunk: Trunk) -> Trunk:
-            findings.append(self._carrier(environment.name, trunk.domain, trunk.checks))
+            if own is not None and trunk.domain != domain:
+                raise _OtherDomain
+            findings.append(own or self._carriers.usual(trunk.domain, trunk.checks))
             return rule(trunk, findings[-1], now)
 
-        return await self._store.change_trunk(environment.name, trunk_id, change), findings[-1]
+        while True:
+            if environment.name in self._carriers.by_environment:
+                domain = (await self._store.trunk(environment.name, trunk_id)).domain
+                own = await self._carriers.own(environment.name, domain)
+            with contextlib.suppress(_OtherDomain):
+                return await self._store.change_trunk(environment.name, trunk_id, change), findings[-1]
+
+
+class _OtherDomain(Exception):
+    """Somebody has pointed the trunk at another domain while the carrier was asked about the one before."""
 
 
 async def _listed(show: Callable[[Item], dict[str, Any]], items: Collection[Item]) -> list[bytes]:

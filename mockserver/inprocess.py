@@ -17,7 +17,7 @@ from mockserver.app import MAX_BODY, create_app, steered
 from mockserver.clock import Ids
 from mockserver.control import Control
 from mockserver.control_api import ControlApi
-from mockserver.environments import Environments
+from mockserver.environments import MemoryEnvironments
 from mockserver.errors import ExpectationMissed, FieldsRefused, Refusal
 from mockserver.journal import Entry
 from mockserver.scenarios import Scenarios
@@ -63,7 +63,7 @@ class MockEnvironment:
         return found
 
     async def _entries(self) -> list[Entry]:
-        return self._api.entries(environment=self.name)
+        return await self._api.entries(environment=self.name)
 
     def seed(self, *trunks: Mapping[str, Any], **fields: Any) -> list[dict[str, Any]]:
         """Add trunks in any state, and give them with their ids and `dids`. What is left out has a sensible value.
@@ -262,7 +262,7 @@ def asgi(
 def _control(seed: int | None, scenario: str | None, own: Path | None) -> Control:
     scenarios = Scenarios(own)
     start = scenarios.get(scenario) if scenario else None
-    return Control(Environments([]), ids=Ids(seed), scenarios=scenarios, scenario=start)
+    return Control(MemoryEnvironments(), ids=Ids(seed), scenarios=scenarios, scenario=start)
 
 
 def _at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -138,28 +138,67 @@ class Selection:
         )
 
 
+EVERYTHING = Selection()
+
+
 def _has_status(entry: Kept, status: str) -> bool:
     return str(entry.status) == status or (status.endswith("xx") and str(entry.status)[0] == status[0])
 
 
-class Journal:
-    """Keeps requests by environment, so many of each; none at all if that is 0."""
+class Journal(Protocol):
+    """Keeps requests by environment, so many of each. Whatever can be waited for may raise ServiceUnavailable."""
+
+    is_on: bool
+    """Whether anything is kept at all."""
+    numbers: Iterator[int]
+    """Where a request to be kept gets its number from."""
+    reader: "Reader | None"
+    """What can read them; without one, nothing can be kept."""
+
+    def keep(self, new: Kept, most: int | None = None) -> None:
+        """Keep a request, soon, and no more than `most` of its environment; hand it to whoever follows."""
+
+    async def read(self, selection: Selection = EVERYTHING) -> list[Entry]:
+        """Give the entries that fit, oldest first."""
+
+    async def clear(self, selection: Selection = EVERYTHING) -> int:
+        """Forget the entries that fit; tell how many they were."""
+
+    def open(self, kept: Kept) -> Entry:
+        """Give what is kept of a request as it may be shown."""
+
+    async def follow(self, environment: str | None) -> asyncio.Queue[Kept]:
+        """Give a queue that gets every new request, of one environment or of all, until `leave`."""
+
+    async def leave(self, queue: asyncio.Queue[Kept]) -> None:
+        """Put nothing more into the queue."""
+
+
+def hand(new: Kept, queue: asyncio.Queue[Kept]) -> None:
+    """Put a request into a queue; one that is full loses its oldest."""
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(new)
+
+
+class MemoryJournal:
+    """The journal in memory."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._size = size
         self.is_on = size > 0
         self._kept: dict[str, deque[Kept]] = {}
         self._followers: dict[asyncio.Queue[Kept], str | None] = {}
-        self.numbers = itertools.count(1)
+        self.numbers: Iterator[int] = itertools.count(1)
         self.reader: Reader | None = None
-        """What can read them; without one, nothing can be kept."""
 
-    def keep(self, new: Kept) -> None:
+    def keep(self, new: Kept, most: int | None = None) -> None:
         """Keep a request, and hand it to whoever follows."""
         environment = new.environment or NOBODY
+        size = self._size if most is None or most > self._size else most
         kept = self._kept.get(environment)
-        if kept is None:
-            kept = self._kept[environment] = deque(maxlen=self._size)
+        if kept is None or kept.maxlen != size:
+            kept = self._kept[environment] = deque(kept or (), maxlen=size)
         kept.append(new)
         if self._followers:
             self._tell(new, environment)
@@ -167,11 +206,9 @@ class Journal:
     def _tell(self, new: Kept, environment: str) -> None:
         for queue, wanted in self._followers.items():
             if wanted in (None, environment):
-                if queue.full():
-                    queue.get_nowait()
-                queue.put_nowait(new)
+                hand(new, queue)
 
-    def read(self, selection: Selection = Selection()) -> list[Entry]:
+    async def read(self, selection: Selection = EVERYTHING) -> list[Entry]:
         """Give the entries that fit, oldest first."""
         return [self.open(kept) for kept in self._select(selection)]
 
@@ -185,23 +222,23 @@ class Journal:
         found = [kept for name in names for kept in self._kept.get(name, ()) if selection.fits(kept)]
         return sorted(found, key=lambda kept: kept.number)
 
-    def clear(self, selection: Selection = Selection()) -> int:
+    async def clear(self, selection: Selection = EVERYTHING) -> int:
         """Forget the entries that fit; tell how many they were."""
         gone = {kept.number for kept in self._select(selection)}
         for name, kept in list(self._kept.items()):
             left = [it for it in kept if it.number not in gone]
-            self._kept[name] = deque(left, maxlen=self._size)
+            self._kept[name] = deque(left, maxlen=kept.maxlen)
             if not left:
                 del self._kept[name]
         return len(gone)
 
-    def follow(self, environment: str | None) -> asyncio.Queue[Kept]:
+    async def follow(self, environment: str | None) -> asyncio.Queue[Kept]:
         """Give a queue that gets every new request, of one environment or of all, until `leave`."""
         queue: asyncio.Queue[Kept] = asyncio.Queue(QUEUE)
         self._followers[queue] = environment
         return queue
 
-    def leave(self, queue: asyncio.Queue[Kept]) -> None:
+    async def leave(self, queue: asyncio.Queue[Kept]) -> None:
         """Put nothing more into the queue."""
         del self._followers[queue]
 

@@ -7,6 +7,7 @@ prints a traceback without the exception's message, which may quote its input.
 
 import base64
 import binascii
+import contextlib
 import copy
 import difflib
 import logging
@@ -51,10 +52,12 @@ class Sealed:
 
 
 class Seal:
-    """Seals and opens secrets under one key of 32 bytes; with no key given, under one of this process alone."""
+    """Seals secrets under the first of its keys and opens them under any, each 32 bytes; with no key given, under one
+    of this process alone."""
 
-    def __init__(self, key: bytes | None = None) -> None:
-        self._cipher = AESGCM(AESGCM.generate_key(KEY_BYTES * 8) if key is None else key)
+    def __init__(self, *keys: bytes) -> None:
+        self._ciphers = [AESGCM(key) for key in keys or (AESGCM.generate_key(KEY_BYTES * 8),)]
+        self._cipher = self._ciphers[0]
 
     def close(self, secret: str) -> Sealed:
         """Encrypt a secret."""
@@ -71,10 +74,24 @@ class Seal:
 
     def unlock(self, box: bytes) -> bytes:
         """Decrypt what `lock` gave; BadKey when that was under another key."""
-        try:
-            return self._cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], None)
-        except InvalidTag:
-            raise BadKey("the secret was sealed under another key") from None
+        return self._opened(box)[1]
+
+    def again(self, sealed: Sealed) -> Sealed:
+        """Give the same secret sealed under the first key, the very same if it is already; BadKey."""
+        number, secret = self._opened(sealed.box)
+        return Sealed(self.lock(secret)) if number else sealed
+
+    def _opened(self, box: bytes) -> tuple[int, bytes]:
+        """Give which key it is, and the secret."""
+        for number, cipher in enumerate(self._ciphers):
+            with contextlib.suppress(InvalidTag):
+                return number, cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], None)
+        raise BadKey("the secret was sealed under another key")
+
+
+def parse_keys(text: str) -> list[bytes]:
+    """Read keys with commas between them, the one that seals first; BadKey."""
+    return [parse_key(part) for part in text.split(",")]
 
 
 def parse_key(text: str) -> bytes:

@@ -34,14 +34,14 @@ class BearerTokens:
     def __init__(self, environments: Environments) -> None:
         self._environments = environments
 
-    def get_fn(self, _scheme: object, _scopes: object) -> Callable[[bytes | None], Environment]:
+    def get_fn(self, _scheme: object, _scopes: object) -> Callable[[bytes | None], Awaitable[Environment]]:
         """Give the function that turns an Authorization header into its environment."""
         return self.environment
 
-    def environment(self, authorization: bytes | None) -> Environment:
+    async def environment(self, authorization: bytes | None) -> Environment:
         """Give the environment; Unauthenticated for any other scheme, form, prefix or token."""
         token = bearer_token(authorization)
-        environment = self._environments.find(token) if token else None
+        environment = await self._environments.find(token) if token else None
         if environment is None:
             raise Unauthenticated
         return environment

@@ -27,7 +27,7 @@ class Operation:
     method: str
     path: str
     handler: Callable[..., Awaitable[Answer]]
-    authenticate: Callable[[bytes | None], Environment]
+    authenticate: Callable[[bytes | None], Awaitable[Environment]]
     media_types: frozenset[str]
     body: JsonBody | None
 

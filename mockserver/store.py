@@ -10,15 +10,23 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from mockserver.errors import DidAlreadyExists, DidInUse, DidNotFound, TrunkHasDids, TrunkNotFound
+from mockserver.errors import (
+    DidAlreadyExists,
+    DidInUse,
+    DidNotFound,
+    TrunkAlreadyExists,
+    TrunkHasDids,
+    TrunkLimitReached,
+    TrunkNotFound,
+)
 from mockserver.trunks import Did, Trunk
 
 
 class Store(Protocol):
     """Every method names the environment first, and sees nothing of another one."""
 
-    async def add_trunk(self, environment: str, trunk: Trunk) -> None:
-        """Keep a new trunk."""
+    async def add_trunk(self, environment: str, trunk: Trunk, most: int = 0) -> None:
+        """Keep a new trunk, of so many at most, 0 for any number; TrunkAlreadyExists, TrunkLimitReached."""
 
     async def trunk(self, environment: str, trunk_id: str) -> Trunk:
         """Give a trunk; TrunkNotFound."""
@@ -49,6 +57,12 @@ class Store(Protocol):
 
     async def count_request(self, environment: str, minute: int) -> int:
         """Count a request in this minute (since the epoch), and give how many there were, this one included."""
+
+    async def count_trunks(self, environment: str) -> int:
+        """Give how many trunks there are."""
+
+    async def check(self) -> None:
+        """See that the store can be used; ServiceUnavailable, which every other method may raise as well."""
 
 
 @dataclass(slots=True)
@@ -87,9 +101,14 @@ class MemoryStore:
             shelf = self._shelves[environment] = _Shelf()
         return shelf
 
-    async def add_trunk(self, environment: str, trunk: Trunk) -> None:
-        """Keep a new trunk."""
-        self._shelf(environment).trunks[trunk.id] = trunk
+    async def add_trunk(self, environment: str, trunk: Trunk, most: int = 0) -> None:
+        """Keep a new trunk; TrunkAlreadyExists, TrunkLimitReached."""
+        kept = self._shelf(environment).trunks
+        if trunk.id in kept:
+            raise TrunkAlreadyExists
+        if most and len(kept) >= most:
+            raise TrunkLimitReached
+        kept[trunk.id] = trunk
 
     async def trunk(self, environment: str, trunk_id: str) -> Trunk:
         """Give a trunk; TrunkNotFound."""
@@ -157,3 +176,10 @@ class MemoryStore:
             self._requests.clear()
         self._requests[environment] += 1
         return self._requests[environment]
+
+    async def count_trunks(self, environment: str) -> int:
+        """Give how many trunks there are."""
+        return len(self._shelf(environment).trunks)
+
+    async def check(self) -> None:
+        """Memory can always be used."""

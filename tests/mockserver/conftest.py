@@ -4,6 +4,7 @@ import time
 import pytest
 from clients import SECOND, Api
 from hypothesis import HealthCheck, settings
+from redis_server import ClusterNode
 
 settings.register_profile(
     "mock", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -23,6 +24,14 @@ def second(mock):
     """A client of the second built-in environment."""
     with Api(mock.base_url, SECOND) as api:
         yield api
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory):
+    """A redis-server, a cluster of one; whoever uses it empties it first."""
+    server = ClusterNode(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -100,6 +100,56 @@ def test_environment_is_made_used_and_removed(controls, server):
     assert controls.delete("/environments/made").json()["code"] == "ENVIRONMENT_NOT_FOUND"
 
 
+def test_suspended_environment_keeps_what_it_has(controls, own):
+    """Its requests are 403, and counted in its journal, until it may go on; nothing of it is lost."""
+    own.seed()
+    shown = controls.patch(path_of(own), json={"is_suspended": True}).json()["data"]
+    assert (shown["is_suspended"], shown["trunks"]) == (True, 1)
+    answer = api(own, "GET", "/sip-trunks")
+    assert (answer.status_code, answer.json()["code"]) == (403, "ENVIRONMENT_SUSPENDED")
+    assert httpx.get(f"{own.base_url}/sip-trunks", headers={"Authorization": "Bearer talq_x"}).status_code == 401
+    assert controls.get(path_of(own)).json()["data"]["is_suspended"] is True
+    controls.patch(path_of(own), json={"is_suspended": False})
+    assert len(api(own, "GET", "/sip-trunks").json()["data"]) == 1
+    assert [entry.code for entry in own.requests] == ["ENVIRONMENT_SUSPENDED", None]
+
+
+def test_trunk_over_the_limit_is_refused(controls, own):
+    """403 for one more than `max_trunks`, and another one fits as soon as one has gone."""
+    controls.patch(path_of(own), json={"max_trunks": 1})
+    (there,) = own.seed()
+    new = {"name": "n", "provider_name": "p", "domain": "a.example", "username": "u", "password": "s3cr3t-2"}
+    answer = api(own, "POST", "/sip-trunks", json=new)
+    assert (answer.status_code, answer.json()["code"]) == (403, "TRUNK_LIMIT_REACHED")
+    api(own, "DELETE", f"/sip-trunks/{there['id']}")
+    assert api(own, "POST", "/sip-trunks", json=new).status_code == 201
+
+
+def test_plan_brings_its_limit_along(controls, own):
+    """A change of plan changes requests a minute, unless those are named as well."""
+    for change, limit in [
+        ({"plan": "standard"}, 100),
+        ({"plan": "professional", "requests_per_minute": 7}, 7),
+        ({"max_trunks": 3}, 7),
+    ]:
+        assert controls.patch(path_of(own), json=change).json()["data"]["requests_per_minute"] == limit
+        assert api(own, "GET", "/sip-trunks").headers["x-ratelimit-limit"] == str(limit)
+
+
+@pytest.mark.parametrize("change", [{}, {"name": "x"}, {"max_trunks": -1}, {"is_suspended": 1}, {"token": "talq_x"}])
+def test_other_change_of_an_environment_is_refused(controls, own, change):
+    """Only what the description names can be changed."""
+    answer = controls.patch(path_of(own), json=change)
+    assert (answer.status_code, answer.json()["code"]) == (422, "VALIDATION_ERROR")
+
+
+def test_environment_tells_when_it_was_last_used(controls, own):
+    """The time of the last request, by the real clock."""
+    before = controls.get(path_of(own)).json()["data"]["last_seen_at"]
+    api(own, "GET", "/sip-trunks")
+    assert before < controls.get(path_of(own)).json()["data"]["last_seen_at"]
+
+
 def test_rotated_token_replaces_the_old_one(own):
     """After a rotation the old token is refused, and the journal still knows whose it was."""
     old = own.headers

@@ -1,12 +1,18 @@
 """`mockserver.environments`: tokens, plans, and the file that replaces the built-in ones."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.environments import BUILT_IN, BadEnvironments, Environment, Environments, built_in, load
+from mockserver.environments import BUILT_IN, BadEnvironments, Environment, MemoryEnvironments, built_in, load
 
 ENTRY = {"name": "ci", "token": "talq_ci", "plan": "standard", "allow_custom_sip_trunks": True}
+
+
+def find(known, token):
+    return asyncio.run(known.find(token))
 
 
 @pytest.fixture
@@ -18,23 +24,23 @@ def test_built_in_environments_are_three_and_unlimited():
     """Two with the feature, one without, none with a limit."""
     assert [it.allow_custom_sip_trunks for it in BUILT_IN.values()] == [True, True, False]
     assert {it.requests_per_minute for it in BUILT_IN.values()} == {0}
-    assert built_in().names == ["first", "second", "without-feature"]
+    assert asyncio.run(built_in().names()) == ["first", "second", "without-feature"]
 
 
 @given(st.dictionaries(st.from_regex(r"talq_[a-z]{1,6}", fullmatch=True), st.text(max_size=3), max_size=5), st.text())
 def test_token_finds_its_environment_and_no_other(names, other):
     """A token finds what it was made for; any other text finds nothing."""
-    known = Environments((token, Environment(name, "standard", True, 0)) for token, name in names.items())
+    known = MemoryEnvironments((token, Environment(name, "standard", True, 0)) for token, name in names.items())
     for token, name in names.items():
-        assert known.find(token.encode()).name == name
+        assert find(known, token.encode()).name == name
     if other not in names:
-        assert known.find(other.encode()) is None
+        assert find(known, other.encode()) is None
 
 
 @pytest.mark.parametrize("wrong", [b"", b"talq_c", b"talq_ci ", b"talq_cii", b"TALQ_CI", b"talq_ci\0"])
 def test_nearly_right_token_finds_nothing(wrong):
     """A token is right as a whole or not at all."""
-    assert Environments([("talq_ci", Environment("ci", "standard", True, 0))]).find(wrong) is None
+    assert find(MemoryEnvironments([("talq_ci", Environment("ci", "standard", True, 0))]), wrong) is None
 
 
 def test_tokens_are_not_kept():
@@ -49,14 +55,21 @@ def test_tokens_are_not_kept():
 def test_limit_follows_the_plan(environments_file, plan, limit):
     """Each plan has its documented limit, unless the file has another."""
     known = load(environments_file(ENTRY | {"plan": plan}))
-    assert known.find(b"talq_ci") == Environment("ci", plan, True, limit)
+    assert find(known, b"talq_ci") == Environment("ci", plan, True, limit)
     own = load(environments_file(ENTRY | {"plan": plan, "requests_per_minute": 7}))
-    assert own.find(b"talq_ci").requests_per_minute == 7
+    assert find(own, b"talq_ci").requests_per_minute == 7
 
 
 def test_limit_of_zero_is_unlimited(environments_file):
     """0 stands for no limit, also on a plan that has one."""
-    assert load(environments_file(ENTRY | {"requests_per_minute": 0})).find(b"talq_ci").requests_per_minute == 0
+    assert find(load(environments_file(ENTRY | {"requests_per_minute": 0})), b"talq_ci").requests_per_minute == 0
+
+
+def test_quotas_come_from_the_file(environments_file):
+    """What an environment may have, if the file says so."""
+    quotas = {"max_trunks": 3, "journal_entries": 0, "idle_seconds": 60}
+    found = find(load(environments_file(ENTRY | quotas)), b"talq_ci")
+    assert found == Environment("ci", "standard", True, 100, **quotas)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +92,10 @@ def test_limit_of_zero_is_unlimited(environments_file):
         pytest.param({"requests_per_minute": -1}, "requests_per_minute must be a whole number", id="negative"),
         pytest.param({"requests_per_minute": 1.5}, "requests_per_minute must be a whole number", id="fraction"),
         pytest.param({"requests_per_minute": True}, "requests_per_minute must be a whole number", id="boolean"),
+        pytest.param({"max_trunks": -1}, "max_trunks must be a whole number, 0 for unlimited", id="trunks"),
+        pytest.param({"journal_entries": "1"}, "journal_entries must be a whole number", id="journal"),
+        pytest.param({"idle_seconds": 0.5}, "idle_seconds must be a whole number", id="idle"),
+        pytest.param({"is_suspended": True}, "environment 1 has 1 unknown key(s)", id="suspended"),
         pytest.param({"colour": "red"}, "environment 1 has 1 unknown key(s); known are name, token", id="unknown-key"),
     ],
 )

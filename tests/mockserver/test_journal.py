@@ -1,5 +1,6 @@
 """`mockserver.journal`, `verification` and `har`: what is known of requests afterwards, and what must not be."""
 
+import asyncio
 import json
 import threading
 
@@ -114,7 +115,7 @@ def test_secret_is_kept_in_no_place(own, request_):
     call(own, **request_)
     call(own, "GET")
     shown = httpx.get(f"{own.url}/_mock/journal").text + httpx.get(f"{own.url}/_mock/journal?format=har").text
-    kept = repr(own._api.entries())
+    kept = repr(asyncio.run(own._api.entries()))
     for text in (shown, kept, own.journal_text()):
         assert SECRET not in text
         assert TOKEN[5:] not in text
@@ -132,7 +133,7 @@ def test_journal_is_bounded():
     kept = empty_journal(size=3)
     for number in range(5):
         kept.keep(entry(number))
-    assert [it.number for it in kept.read()] == [2, 3, 4]
+    assert [it.number for it in asyncio.run(kept.read())] == [2, 3, 4]
 
 
 def test_journal_can_be_off(start_mock):
@@ -148,7 +149,7 @@ def entry(number, environment="one", operation="list_sip_trunks", status=200, ti
 
 
 def empty_journal(size=module.SIZE):
-    kept = module.Journal(size)
+    kept = module.MemoryJournal(size)
     kept.reader = module.Reader([], {}, SEAL)
     return kept
 
@@ -172,9 +173,11 @@ def test_entries_are_selected_and_cleared(selection, numbers):
     kept.keep(entry(3, operation="create_sip_trunk", time=30))
     kept.keep(entry(4, None, None, 401, time=40))
     wanted = module.Selection(**selection)
-    assert [it.number for it in kept.read(wanted)] == numbers
-    assert kept.clear(wanted) == len(numbers)
-    assert [it.number for it in kept.read()] == [number for number in (1, 2, 3, 4) if number not in numbers]
+    assert [it.number for it in asyncio.run(kept.read(wanted))] == numbers
+    assert asyncio.run(kept.clear(wanted)) == len(numbers)
+    assert [it.number for it in asyncio.run(kept.read())] == [
+        number for number in (1, 2, 3, 4) if number not in numbers
+    ]
 
 
 def test_requests_are_forgotten_on_request(own):

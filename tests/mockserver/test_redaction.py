@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.redaction import BadKey, JsonFormatter, Seal, Sealed, TextFormatter, parse_key, scrub
+from mockserver.redaction import BadKey, JsonFormatter, Seal, Sealed, TextFormatter, parse_key, parse_keys, scrub
 
 KEY = bytes(range(32))
 SECRET = "correct-horse-battery"
@@ -33,13 +33,38 @@ def test_same_secret_is_sealed_differently_each_time():
     assert len({seal.close(SECRET).box for _ in range(20)}) == 20
 
 
-@pytest.mark.parametrize("key", [None, bytes(32)], ids=["own-key-of-a-process", "other-key"])
-def test_other_key_does_not_open(key):
+def test_first_key_seals_and_every_key_opens():
+    """With several keys, what was sealed under any can be opened, and `again` brings it under the first."""
+    both = Seal(bytes(32), KEY)
+    assert both.open(SEALED) == SECRET
+    again = both.again(SEALED)
+    assert Seal(bytes(32)).open(again) == both.open(again) == SECRET
+    assert both.again(again) is again
+    with pytest.raises(BadKey):
+        Seal(KEY).open(both.close(SECRET))
+
+
+def test_keys_are_read_with_commas_between_them():
+    """A list of keys, blanks around them or not; one bad key spoils it."""
+    one, two = base64.b64encode(KEY).decode(), base64.b64encode(bytes(32)).decode()
+    assert parse_keys(f"{one}, {two}") == [KEY, bytes(32)]
+    assert parse_keys(one) == [KEY]
+    for text in ("", f"{one},", f"{one},x", f"{one} {two}"):
+        with pytest.raises(BadKey):
+            parse_keys(text)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [(), (bytes(32),), (bytes(32), b"x" * 32)],
+    ids=["own-key-of-a-process", "other-key", "other-keys"],
+)
+def test_other_key_does_not_open(keys):
     """What was sealed elsewhere stays closed, and the complaint says nothing else."""
     with pytest.raises(BadKey) as caught:
-        Seal(key).open(SEALED)
+        Seal(*keys).open(SEALED)
     assert str(caught.value) == "the secret was sealed under another key"
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 def test_changed_box_does_not_open():

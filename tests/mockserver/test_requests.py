@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.environments import Environment, Environments
+from mockserver.environments import Environment, MemoryEnvironments
 from mockserver.errors import BadRequest, PayloadTooLarge, Unauthenticated, UnsupportedMediaType
 from mockserver.requests import (
     REFUSAL,
@@ -19,7 +19,7 @@ from mockserver.requests import (
 )
 
 CI = Environment("ci", "standard", True, 0)
-TOKENS = BearerTokens(Environments([("talq_ci", CI)]))
+TOKENS = BearerTokens(MemoryEnvironments([("talq_ci", CI)]))
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ TOKENS = BearerTokens(Environments([("talq_ci", CI)]))
 )
 def test_scheme_in_any_case_and_blanks_before_the_token_are_fine(header):
     """The scheme's case does not matter, nor does a second blank."""
-    assert TOKENS.environment(header) is CI
+    assert asyncio.run(TOKENS.environment(header)) is CI
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_scheme_in_any_case_and_blanks_before_the_token_are_fine(header):
 def test_other_credentials_are_refused(header):
     """Anything but the bearer scheme with a known token is Unauthenticated."""
     with pytest.raises(Unauthenticated) as caught:
-        TOKENS.environment(header)
+        asyncio.run(TOKENS.environment(header))
     assert caught.value.args == ()
 
 
@@ -66,7 +66,7 @@ def test_other_credentials_are_refused(header):
 def test_any_authorization_is_accepted_or_unauthenticated(header):
     """No bytes bring about anything else."""
     try:
-        assert TOKENS.environment(header) is CI
+        assert asyncio.run(TOKENS.environment(header)) is CI
     except Unauthenticated:
         assert header.lower().split() != [b"bearer", b"talq_ci"] or b"talq_ci" not in header
 

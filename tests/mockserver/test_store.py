@@ -6,20 +6,77 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
-from mockserver.errors import DidAlreadyExists, DidInUse, DidNotFound, TrunkHasDids, TrunkNotFound
+from mockserver.engine import Engine
+from mockserver.errors import (
+    DidAlreadyExists,
+    DidInUse,
+    DidNotFound,
+    TrunkAlreadyExists,
+    TrunkHasDids,
+    TrunkLimitReached,
+    TrunkNotFound,
+)
 from mockserver.redaction import Sealed
+from mockserver.redis_store import RedisStore
 from mockserver.store import MemoryStore
 from mockserver.trunks import Did, Trunk
 
 
+@pytest.fixture(params=["memory", "redis"])
+def open_store(request):
+    """A function that gives an empty store, of each kind, and a function that closes it."""
+    if request.param == "memory":
+        return lambda: (MemoryStore(), lambda: asyncio.sleep(0))
+    server = request.getfixturevalue("redis_server")
+
+    def open_it():
+        server.call("FLUSHALL")
+        engine = Engine(server.url)
+        return RedisStore(engine), engine.close
+
+    return open_it
+
+
+@pytest.fixture
+def kept(open_store):
+    """A function that runs a story over an empty store."""
+
+    def run(story):
+        async def whole():
+            store, close = open_store()
+            try:
+                return await story(store)
+            finally:
+                await close()
+
+        return asyncio.run(whole())
+
+    return run
+
+
 def trunk(number, name="a"):
-    return Trunk(f"t{number}", name, "p", "d.example", "u", Sealed(b""), 5061, "tls", None, None, "t1", "t1")
+    return Trunk(
+        f"t{number}", name, "p", "d.example", "u", Sealed(b"sealed \0\xff"), 5061, "tls", None, None, "t1", "t1"
+    )
 
 
 def did(trunk_id, number, *, in_use=False):
     return Did(f"did-{trunk_id}-{number}", trunk_id, number, "US", number, in_use)
+
+
+def same(one, other):
+    """Tell whether two trunks are the same; sealed passwords are if their bytes are."""
+    return one._replace(password=one.password.box) == other._replace(password=other.password.box)
 
 
 class Shelves(RuleBasedStateMachine):
@@ -30,10 +87,10 @@ class Shelves(RuleBasedStateMachine):
     environments = st.sampled_from(["one", "two"])
     numbers = st.sampled_from(["+12025550123", "+12025550124"])
 
-    def __init__(self):
+    def __init__(self, open_store):
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.store = MemoryStore()
+        self.store, self.close = open_store()
         self.kept = {"one": {}, "two": {}}
         self.made = 0
 
@@ -46,6 +103,7 @@ class Shelves(RuleBasedStateMachine):
         return None
 
     def teardown(self):
+        self.loop.run_until_complete(self.close())
         self.loop.close()
 
     def numbers_of(self, environment):
@@ -124,16 +182,23 @@ class Shelves(RuleBasedStateMachine):
             assert [it.id for it in self.call(None, "dids", environment, trunk_id)] == list(dids)
             assert self.call(None, "trunk", environment, trunk_id).id == trunk_id
 
+    @rule(environment=environments)
+    def clear(self, environment):
+        self.call(None, "clear", environment)
+        self.kept[environment] = {}
 
-TestShelves = Shelves.TestCase
-TestShelves.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+
+def test_store_is_like_dicts(open_store):
+    """Whatever is called in whatever order, a store has what dicts would have."""
+    run_state_machine_as_test(
+        lambda: Shelves(open_store), settings=settings(max_examples=40, stateful_step_count=25, deadline=None)
+    )
 
 
-def test_change_that_fails_keeps_nothing():
+def test_change_that_fails_keeps_nothing(kept):
     """A change that raises leaves the trunk as it was."""
 
-    async def story():
-        store = MemoryStore()
+    async def story(store):
         await store.add_trunk("one", trunk(1))
 
         def fail(_trunk):
@@ -143,57 +208,146 @@ def test_change_that_fails_keeps_nothing():
             await store.change_trunk("one", "t1", fail)
         return (await store.trunk("one", "t1")).name
 
-    assert asyncio.run(story()) == "a"
+    assert kept(story) == "a"
 
 
-def test_change_is_kept_and_given():
+def test_change_is_kept_and_given(kept):
     """A change replaces the trunk in its place, and its result is the answer."""
 
-    async def story():
-        store = MemoryStore()
+    async def story(store):
         for number in (1, 2):
             await store.add_trunk("one", trunk(number))
         changed = await store.change_trunk("one", "t1", lambda _trunk: trunk(1, "b"))
-        assert await store.trunk("one", "t1") is changed
+        assert same(await store.trunk("one", "t1"), changed)
         return [it.name for it in await store.trunks("one")]
 
-    assert asyncio.run(story()) == ["b", "a"]
+    assert kept(story) == ["b", "a"]
 
 
 @pytest.mark.parametrize("call", ["trunk", "delete_trunk", "dids", "change_trunk"])
-def test_unknown_trunk_is_not_found(call):
+def test_unknown_trunk_is_not_found(kept, call):
     """A trunk of another environment is as unknown as one that never was."""
 
-    async def story():
-        store = MemoryStore()
+    async def story(store):
         await store.add_trunk("one", trunk(1))
         rest = [lambda it: it] if call == "change_trunk" else []
         await getattr(store, call)("two", "t1", *rest)
 
     with pytest.raises(TrunkNotFound):
-        asyncio.run(story())
+        kept(story)
 
 
-def test_number_in_use_stays():
+def test_number_in_use_stays(kept):
     """A DID that an active agent has cannot be deleted."""
 
-    async def story():
-        store = MemoryStore()
+    async def story(store):
         await store.add_trunk("one", trunk(1))
         await store.add_did("one", did("t1", "+12025550123", in_use=True))
         with pytest.raises(DidInUse):
             await store.delete_did("one", "t1", "did-t1-+12025550123")
         return len(await store.dids("one", "t1"))
 
-    assert asyncio.run(story()) == 1
+    assert kept(story) == 1
 
 
-def test_requests_are_counted_by_environment_and_minute():
+def test_requests_are_counted_by_environment_and_minute(kept):
     """Each environment has its own count, which starts again with the minute."""
 
-    async def story():
-        store = MemoryStore()
+    async def story(store):
         calls = [("one", 7), ("one", 7), ("two", 7), ("one", 7), ("one", 8), ("two", 8)]
         return [await store.count_request(*call) for call in calls]
 
-    assert asyncio.run(story()) == [1, 2, 1, 3, 1, 1]
+    assert kept(story) == [1, 2, 1, 3, 1, 1]
+
+
+def test_everything_of_a_trunk_and_a_did_is_kept(kept):
+    """What comes out is what went in, each field as it was, also text that is not ASCII."""
+    full = Trunk(
+        "t-1",
+        "ä€😀",
+        'p"\\',
+        "d",
+        "u",
+        Sealed(bytes(range(256))),
+        1,
+        "udp",
+        "o",
+        "r",
+        "c",
+        "u",
+        True,
+        True,
+        "h",
+        "l",
+        7,
+    )
+
+    async def story(store):
+        await store.add_trunk("one", full)
+        number = Did("d-1", "t-1", "+12025550123", "US", "+1 202-555-0123", True)
+        await store.add_did("one", number)
+        (listed,) = await store.trunks("one")
+        assert same(listed, full)
+        assert same(await store.trunk("one", "t-1"), full)
+        assert list(await store.dids("one", "t-1")) == [number]
+        assert await store.mark_did("one", "t-1", "d-1", in_use=False) == replace(number, in_use=False)
+        assert list(await store.dids("one", "t-1")) == [replace(number, in_use=False)]
+        await store.delete_did("one", "t-1", "d-1")
+
+    kept(story)
+
+
+def test_trunk_takes_the_place_of_no_other(kept):
+    """An id stands for one trunk."""
+
+    async def story(store):
+        await store.add_trunk("one", trunk(1))
+        with pytest.raises(TrunkAlreadyExists):
+            await store.add_trunk("one", trunk(1, "b"))
+        await store.add_trunk("two", trunk(1))
+        return (await store.trunk("one", "t1")).name
+
+    assert kept(story) == "a"
+
+
+def test_limit_of_trunks_is_kept(kept):
+    """Where only so many may be, the next one waits until one is deleted; 0 is no limit."""
+
+    async def story(store):
+        for number in (1, 2):
+            await store.add_trunk("one", trunk(number), 2)
+        with pytest.raises(TrunkLimitReached):
+            await store.add_trunk("one", trunk(3), 2)
+        await store.delete_trunk("one", "t1")
+        await store.add_trunk("one", trunk(3), 2)
+        await store.add_trunk("one", trunk(4), 0)
+        return await store.count_trunks("one"), await store.count_trunks("two")
+
+    assert kept(story) == (3, 0)
+
+
+def test_thousands_are_listed_oldest_first(kept):
+    """More than fits into one piece comes as a whole, in order: trunks, and DIDs of a trunk."""
+
+    async def story(store):
+        for number in range(1201):
+            await store.add_trunk("one", trunk(number))
+            await store.add_did("one", replace(did("t0", f"+1{number}"), id=f"{-number % 1201}"))
+        await store.delete_trunk("one", "t700")
+        numbers = [it.number for it in await store.dids("one", "t0")]
+        return [it.id for it in await store.trunks("one")], numbers
+
+    ids, numbers = kept(story)
+    assert ids == [f"t{number}" for number in range(1201) if number != 700]
+    assert numbers == [f"+1{number}" for number in range(1201)]
+
+
+def test_count_forgets_earlier_minutes_and_goes_with_a_clock_that_is_set_back(kept):
+    """A minute counts from 1, whichever came before; `clear` forgets the count."""
+
+    async def story(store):
+        counts = [await store.count_request("one", minute) for minute in (7, 9, 9, 1_000_000, 3, 3)]
+        await store.clear("one")
+        return [*counts, await store.count_request("one", 3)]
+
+    assert kept(story) == [1, 1, 2, 1, 1, 2, 1]

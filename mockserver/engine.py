@@ -1,0 +1,159 @@
+"""The Redis server (or Valkey) behind a shared store: its address, its keys, its scripts, and how it fails.
+
+Every key of an environment carries its name as hash tag, `trunkmock:{name}:…`, so that a cluster keeps them in one
+place and a script may use several. What belongs to no environment has the tag `{*}`, which no environment has as name.
+
+Whatever the server does not do within `TIMEOUT_SECONDS` is a `ServiceUnavailable`. Nothing is tried again here: a
+change whose answer was lost may have been made.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError, ResponseError
+
+from mockserver.errors import ServiceUnavailable
+
+PREFIX = "trunkmock"
+NO_ENVIRONMENT = "*"
+TIMEOUT_SECONDS = 1.0  # for a connection, and for an answer
+CONNECTIONS = 64
+COMPLAINT_SECONDS = 10.0  # between two log lines about the same misery
+
+# Words with which the server begins an error that says that it cannot now, and not that it was asked nonsense.
+_CANNOT = frozenset(
+    (
+        "ASK",
+        "BUSY",
+        "CLUSTERDOWN",
+        "MASTERDOWN",
+        "MISCONF",
+        "MOVED",
+        "NOPERM",
+        "NOREPLICAS",
+        "OOM",
+        "READONLY",
+        "TRYAGAIN",
+    )
+)
+
+log = logging.getLogger("trunkmock.store")
+
+
+class BadAddress(ValueError):
+    """No `redis://`, `rediss://` or `unix://` address. Never quotes it: it may have a password in it."""
+
+
+def key(environment: str, name: str) -> str:
+    """Give the key of something that an environment has."""
+    return f"{PREFIX}:{{{environment}}}:{name}"
+
+
+class Script:
+    """A Lua script, which the server runs as one step. Says how many keys it takes by their names."""
+
+    def __init__(self, lua: str) -> None:
+        self.lua = lua
+
+
+class Engine:
+    """A client of the server. Belongs to one event loop, connects when it is first used."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            pool = BlockingConnectionPool.from_url(
+                url,
+                protocol=2,
+                max_connections=CONNECTIONS,
+                timeout=TIMEOUT_SECONDS,
+                socket_timeout=TIMEOUT_SECONDS,
+                socket_connect_timeout=TIMEOUT_SECONDS,
+                retry=Retry(NoBackoff(), 0),
+            )
+        except (ValueError, TypeError, AttributeError):
+            raise BadAddress("must be an address like redis://host:6379/0, rediss://… or unix:///path") from None
+        self._client = Redis(connection_pool=pool)
+        self._scripts: dict[Script, AsyncScript] = {}
+        self._quiet_until = 0.0
+
+    async def call(self, *command: Any) -> Any:
+        """Give what a command gives; ServiceUnavailable."""
+        try:
+            return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as error:
+            raise self._refusal(error) from None
+
+    async def run(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
+        """Give what a script gives; ServiceUnavailable."""
+        try:
+            return await self._registered(script)(keys, arguments)
+        except (RedisError, OSError) as error:
+            raise self._refusal(error) from None
+
+    async def run_all(self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> None:
+        """Run a script with each of these keys and arguments, in one go; ServiceUnavailable."""
+        try:
+            async with self._client.pipeline(transaction=False) as pipe:
+                for keys, arguments in calls:
+                    await self._registered(script)(keys, arguments, client=pipe)
+                await pipe.execute()
+        except (RedisError, OSError) as error:
+            raise self._refusal(error) from None
+
+    def _registered(self, script: Script) -> AsyncScript:
+        registered = self._scripts.get(script)
+        if registered is None:
+            registered = self._scripts[script] = self._client.register_script(script.lua)
+        return registered
+
+    async def messages(self, channels: str) -> AsyncGenerator[bytes, None]:
+        """Give nothing as soon as somebody listens, and then each message of the channels that the pattern fits.
+
+        ServiceUnavailable at the beginning. Later it listens again after a failure; what was told meanwhile is lost.
+        """
+        is_new = True
+        while True:
+            try:
+                async with self._client.pubsub() as pubsub:
+                    await pubsub.psubscribe(channels)
+                    while True:
+                        message = await pubsub.get_message(timeout=TIMEOUT_SECONDS)
+                        if message and message["type"] == "pmessage":
+                            yield message["data"]
+                        elif message and is_new:
+                            is_new = False
+                            yield b""
+            except (RedisError, OSError) as error:
+                refusal = self._refusal(error)
+                if is_new:
+                    raise refusal from None
+                await asyncio.sleep(TIMEOUT_SECONDS)
+
+    def _refusal(self, error: Exception) -> Exception:
+        """Give what a failure is to the client; the log gets the kind of it alone, for the text may quote a value."""
+        kind = type(error).__name__
+        if isinstance(error, ResponseError):
+            word = getattr(error, "status_code", None) or str(error).partition(" ")[0]
+            if word not in _CANNOT:
+                return RuntimeError(f"the store's server refused a command: {kind}")
+            kind = word
+        if time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + COMPLAINT_SECONDS
+            log.error("the store's server cannot be used: %s", kind)
+        return ServiceUnavailable()
+
+    async def check(self) -> None:
+        """See that the server answers and can be written to; ServiceUnavailable."""
+        await self.call("SET", key(NO_ENVIRONMENT, "check"), "1", "EX", 60)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+        await self._client.connection_pool.disconnect()
