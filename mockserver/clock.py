@@ -2,11 +2,29 @@
 
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from datetime import UTC, datetime
 from hashlib import sha256
 
 EARLIEST, LATEST = 0.0, 253402300799.0  # 1970 to 9999: what RFC 3339 and `time.gmtime` both can say
+
+
+RANDOM_BYTES = 16
+_random: deque[bytes] = deque()
+
+
+def random_bytes() -> bytes:
+    """Give 16 random bytes, for nobody else. A question to the operating system for many costs no more than for few."""
+    while True:
+        try:
+            return _random.popleft()
+        except IndexError:
+            many = os.urandom(256 * RANDOM_BYTES)
+            _random.extend(many[start : start + RANDOM_BYTES] for start in range(0, len(many), RANDOM_BYTES))
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where no process forks
+    os.register_at_fork(after_in_child=_random.clear)
 
 
 class BadTime(ValueError):
@@ -84,7 +102,7 @@ class Ids:
     def __call__(self, environment: str) -> str:
         """Give a new id."""
         if self._seed is None:
-            return _uuid(os.urandom(16).hex())
+            return _uuid(random_bytes().hex())
         self._made[environment] += 1
         name = f"{self._seed}/{environment}/{self._made[environment]}"
         return _uuid(sha256(name.encode()).hexdigest())

@@ -11,7 +11,6 @@ import contextlib
 import copy
 import difflib
 import logging
-import os
 import re
 import time
 import traceback
@@ -22,6 +21,8 @@ from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mockserver.clock import random_bytes
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -69,7 +70,7 @@ class Seal:
 
     def lock(self, content: bytes) -> bytes:
         """Encrypt bytes; give nonce and ciphertext."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = random_bytes()[:NONCE_BYTES]
         return nonce + self._cipher.encrypt(nonce, content, None)
 
     def unlock(self, box: bytes) -> bytes:

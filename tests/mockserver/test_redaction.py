@@ -6,14 +6,17 @@ import copy
 import io
 import json
 import logging
+import os
 import pickle
 import re
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mockserver.clock import random_bytes
 from mockserver.redaction import BadKey, JsonFormatter, Seal, Sealed, TextFormatter, parse_key, parse_keys, scrub
 
 KEY = bytes(range(32))
@@ -231,3 +234,20 @@ def test_fields_of_a_record_stand_beside_the_usual_members():
 def test_text_line_begins_with_time_level_and_logger():
     """The text log has the time in UTC."""
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ERROR trunkmock hello$", logged(TextFormatter(), "hello"))
+
+
+def test_no_random_bytes_are_given_twice():
+    """Neither to two threads nor to a process and the one that it forked: a nonce must not be used again."""
+    with ThreadPoolExecutor(4) as threads:
+        taken = list(threads.map(lambda _: random_bytes(), range(2000)))
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, random_bytes())
+        os._exit(0)
+    os.waitpid(child, 0)
+    taken += [os.read(reading, 16), random_bytes()]
+    os.close(reading)
+    os.close(writing)
+    assert len(set(taken)) == len(taken)
+    assert {len(it) for it in taken} == {16}
