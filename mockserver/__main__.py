@@ -100,7 +100,8 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
         "--store",
         metavar="URL",
         default=os.environ.get(STORE_VARIABLE) or "memory",
-        help="memory (the default), or a Redis server that replicas share: redis://host:6379/0, rediss://…, unix://…",
+        help="memory (the default), or a Redis server that replicas share: redis://host:6379/0, rediss://…, unix://…, "
+        "redis+cluster://…",
     )
 
 

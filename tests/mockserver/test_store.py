@@ -32,7 +32,7 @@ from mockserver.store import MemoryStore
 from mockserver.trunks import Did, Trunk
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "redis-cluster"])
 def open_store(request):
     """A function that gives an empty store, of each kind, and a function that closes it."""
     if request.param == "memory":
@@ -41,7 +41,7 @@ def open_store(request):
 
     def open_it():
         server.call("FLUSHALL")
-        engine = Engine(server.url)
+        engine = Engine(server.url if request.param == "redis" else server.cluster_url)
         return RedisStore(engine), engine.close
 
     return open_it
