@@ -3,8 +3,10 @@
 No HTTP: `control_api` and `running` are its two faces. Whatever is wrong is raised as a `Refusal`.
 """
 
+import asyncio
 import functools
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -20,7 +22,7 @@ from mockserver.clock import BadTime, Clock, Ids, parse_time, show_time
 from mockserver.documents import resolved
 from mockserver.e164 import international
 from mockserver.environments import PLANS, TOKEN_PREFIX, Environment, Environments
-from mockserver.errors import EnvironmentNotFound, ValidationFailed
+from mockserver.errors import EnvironmentNotFound, ServiceUnavailable, ValidationFailed
 from mockserver.faults import Fault, Faults, MemoryFaults
 from mockserver.handlers import full
 from mockserver.journal import Journal, MemoryJournal, Selection
@@ -28,6 +30,10 @@ from mockserver.redaction import Seal
 from mockserver.scenarios import BadScenario, Scenario, Scenarios
 from mockserver.store import MemoryStore, Store
 from mockserver.trunks import Did, Trunk
+
+CARE_SECONDS = 1.0  # between two looks for environments that nobody uses
+
+log = logging.getLogger("trunkmock")
 
 _STATE = ("is_active", "is_verified", "health_status", "last_health_check_at", "created_at", "updated_at")
 _TIMES = ("last_health_check_at", "created_at", "updated_at")
@@ -100,6 +106,21 @@ class Control:
         """Remove an environment and all that is in it; EnvironmentNotFound."""
         if not await self.environments.remove(name, functools.partial(self._forget, name)):
             raise EnvironmentNotFound
+
+    def look_after_itself(self) -> None:
+        """Remove environments that nobody uses any more, for as long as the running event loop runs."""
+        self._care = asyncio.get_running_loop().create_task(self._look_after())  # a loop does not keep its tasks
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(CARE_SECONDS)
+            try:
+                for name in await self.delete_idle():
+                    log.info("environment %s was not used any more and is deleted", name)
+            except ServiceUnavailable:
+                pass  # next time
+            except Exception:
+                log.exception("unused environments could not be deleted")
 
     async def delete_idle(self) -> list[str]:
         """Remove the environments that nobody has used for too long, and give their names."""

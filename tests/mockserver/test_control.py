@@ -1,5 +1,7 @@
 """`mockserver.control` and `control_api`: what a test may do to the mock, over HTTP."""
 
+import time
+
 import httpx
 import openapi_spec_validator
 import pytest
@@ -148,6 +150,24 @@ def test_environment_tells_when_it_was_last_used(controls, own):
     before = controls.get(path_of(own)).json()["data"]["last_seen_at"]
     api(own, "GET", "/sip-trunks")
     assert before < controls.get(path_of(own)).json()["data"]["last_seen_at"]
+
+
+def test_environment_keeps_so_many_requests(controls, own):
+    """The last ones, as many as its quota says, also if that becomes smaller; 0 is none."""
+    for quota, left in [(3, [404, 404, 200]), (2, [404, 200]), (0, [])]:
+        controls.patch(path_of(own), json={"journal_entries": quota})
+        for path in ("/sip-trunks/x", "/sip-trunks/x", "/sip-trunks/x", "/sip-trunks"):
+            api(own, "GET", path)
+        assert [entry.status for entry in own.requests] == left
+
+
+def test_environment_that_nobody_uses_goes_by_itself(controls):
+    """After `idle_seconds` without a request it is gone."""
+    controls.post("/environments", json={"name": "idle", "idle_seconds": 1})
+    deadline = time.monotonic() + 15
+    while controls.get("/environments/idle").status_code != 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_rotated_token_replaces_the_old_one(own):
