@@ -240,7 +240,7 @@ def _control(
         _fail(f"argument --scenario{'' if options.scenario else 's'}: {error}")
     parts: dict[str, Any] = {"environments": known, "journal": MemoryJournal(options.journal)}
     if shared:
-        parts = {name: getattr(shared, name) for name in ("environments", "store", "carriers")}
+        parts = {name: getattr(shared, name) for name in ("environments", "store", "carriers", "clock_settings")}
         parts |= {"faults": shared.faults(seal), "journal": shared.journal(seal, options.journal)}
     return Control(
         **parts,

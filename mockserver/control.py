@@ -18,7 +18,7 @@ import orjson
 from mockserver import trunks
 from mockserver.bodies import JsonBody
 from mockserver.carrier import Carriers, MemoryCarriers
-from mockserver.clock import BadTime, Clock, Ids, parse_time, show_time
+from mockserver.clock import BadTime, Clock, ClockSettings, Ids, NoClockSettings, parse_time, show_time
 from mockserver.documents import resolved
 from mockserver.e164 import international
 from mockserver.environments import PLANS, TOKEN_PREFIX, Environment, Environments
@@ -31,7 +31,7 @@ from mockserver.scenarios import BadScenario, Scenario, Scenarios
 from mockserver.store import MemoryStore, Store
 from mockserver.trunks import Did, Trunk
 
-CARE_SECONDS = 1.0  # between two looks for environments that nobody uses
+CARE_SECONDS = 1.0  # between two looks for unused environments, and at how other replicas' clocks are set
 
 log = logging.getLogger("trunkmock")
 
@@ -47,6 +47,7 @@ class Control:
     store: Store = field(default_factory=MemoryStore)
     seal: Seal = field(default_factory=Seal)
     clock: Clock = field(default_factory=Clock)
+    clock_settings: ClockSettings = field(default_factory=NoClockSettings)
     ids: Ids = field(default_factory=Ids)
     carriers: Carriers = field(default_factory=MemoryCarriers)
     faults: Faults = field(default_factory=MemoryFaults)
@@ -108,19 +109,20 @@ class Control:
             raise EnvironmentNotFound
 
     def look_after_itself(self) -> None:
-        """Remove environments that nobody uses any more, for as long as the running event loop runs."""
+        """Remove unused environments and set the clock as others have, for as long as the running event loop runs."""
         self._care = asyncio.get_running_loop().create_task(self._look_after())  # a loop does not keep its tasks
 
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(CARE_SECONDS)
             try:
+                await self._set_the_clock_as_others()
                 for name in await self.delete_idle():
                     log.info("environment %s was not used any more and is deleted", name)
             except ServiceUnavailable:
                 pass  # next time
             except Exception:
-                log.exception("unused environments could not be deleted")
+                log.exception("the mock could not look after itself")
 
     async def delete_idle(self) -> list[str]:
         """Remove the environments that nobody has used for too long, and give their names."""
@@ -141,7 +143,7 @@ class Control:
         for name in await self.environments.names():
             await self.reset(name)
         await self.journal.clear()
-        self.reset_clock()
+        await self.reset_clock()
 
     async def rotate_token(self, name: str) -> str:
         """Replace the environment's token, and give the new one; EnvironmentNotFound."""
@@ -210,8 +212,9 @@ class Control:
         await self.faults.add(name, fault)
         return fault
 
-    def move_clock(self, change: Mapping[str, Any]) -> None:
-        """Set the clock, or move it on; ValidationFailed."""
+    async def move_clock(self, change: Mapping[str, Any]) -> None:
+        """Set the clock, or move it on; ValidationFailed. Other replicas follow within `CARE_SECONDS`."""
+        await self._set_the_clock_as_others()
         frozen = change.get("frozen", True if "now" in change else self.clock.is_frozen)
         name = "now" if "now" in change else "advance_seconds"
         try:
@@ -219,10 +222,17 @@ class Control:
             self.clock.set(start + change.get("advance_seconds", 0), frozen=frozen)
         except BadTime as error:
             raise ValidationFailed({name: [f"{name} {error}"]}) from None
+        await self.clock_settings.put(self.clock.setting)
 
-    def reset_clock(self) -> None:
-        """Put the clock back to how it started."""
-        self.clock.setting = self._start_time
+    async def reset_clock(self, *, to_the_real_time: bool = False) -> None:
+        """Put the clock back to how it started, or to the real time."""
+        self.clock.setting = (0.0, None) if to_the_real_time else self._start_time
+        await self.clock_settings.put(self.clock.setting)
+
+    async def _set_the_clock_as_others(self) -> None:
+        setting = await self.clock_settings.get()
+        if setting is not None:
+            self.clock.setting = setting
 
     async def _start(self, name: str) -> None:
         if self.scenario:
