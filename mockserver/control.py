@@ -22,7 +22,7 @@ from mockserver.clock import BadTime, Clock, ClockSettings, Ids, NoClockSettings
 from mockserver.documents import resolved
 from mockserver.e164 import international
 from mockserver.environments import PLANS, TOKEN_PREFIX, Environment, Environments
-from mockserver.errors import EnvironmentNotFound, ServiceUnavailable, ValidationFailed
+from mockserver.errors import EnvironmentNotFound, Refusal, ServiceUnavailable, ValidationFailed
 from mockserver.faults import Fault, Faults, MemoryFaults
 from mockserver.handlers import full
 from mockserver.journal import Journal, MemoryJournal, Selection
@@ -170,14 +170,30 @@ class Control:
         """Add trunks and DIDs, all or none, and give them as `export` does; EnvironmentNotFound, ValidationFailed."""
         await self.environment(name)
         made = [self._seeded(name, number, dict(one)) for number, one in enumerate(wanted)]
-        known = list(await self.store.trunks(name))
-        numbers = {did.number for trunk in known for did in await self.store.dids(name, trunk.id)}
-        _refuse_twins(made, {trunk.id for trunk in known}, numbers)
-        for trunk, dids in made:
-            await self.store.add_trunk(name, trunk)
-            for did in dids:
-                await self.store.add_did(name, did)
+        wanted_ids = [trunk.id for trunk, _ in made]
+        wanted_numbers = [did.number for _, dids in made for did in dids]
+        _refuse_twins(made, *await self.store.taken(name, wanted_ids, wanted_numbers))
+        await self._add_all(name, made)
         return [await self._exported(name, trunk) for trunk, _ in made]
+
+    async def _add_all(self, name: str, made: list[tuple[Trunk, list[Did]]]) -> None:
+        """Add all, or take away again what was added if another replica was faster with one of them."""
+        done: list[Trunk | Did] = []
+        try:
+            for trunk, dids in made:
+                await self.store.add_trunk(name, trunk)
+                done.append(trunk)
+                for did in dids:
+                    await self.store.add_did(name, did)
+                    done.append(did)
+        except Refusal:
+            for one in reversed(done):
+                if isinstance(one, Trunk):
+                    await self.store.delete_trunk(name, one.id)
+                else:
+                    await self.store.mark_did(name, one.trunk_id, one.id, in_use=False)
+                    await self.store.delete_did(name, one.trunk_id, one.id)
+            raise
 
     async def mark_did(self, name: str, trunk_id: str, did_id: str, *, in_use: bool) -> dict[str, Any]:
         """Say whether an active agent uses a DID; EnvironmentNotFound, TrunkNotFound, DidNotFound."""

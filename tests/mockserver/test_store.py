@@ -326,6 +326,18 @@ def test_limit_of_trunks_is_kept(kept):
     assert kept(story) == (3, 0)
 
 
+def test_store_tells_what_is_taken(kept):
+    """Ids and numbers that are there already, and no others."""
+
+    async def story(store):
+        await store.add_trunk("one", trunk(1))
+        await store.add_did("one", did("t1", "+12025550123"))
+        assert await store.taken("one", [], []) == (set(), set())
+        return await store.taken("one", ["t2", "t1"], ["+12025550123", "+12025550124"])
+
+    assert kept(story) == ({"t1"}, {"+12025550123"})
+
+
 def test_thousands_are_listed_oldest_first(kept):
     """More than fits into one piece comes as a whole, in order: trunks, and DIDs of a trunk."""
 
