@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from mockserver import environments, imports
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
     from collections.abc import Callable, Coroutine
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from mockserver.shared import Shared
 
 EXIT_USAGE = 2
-IDLE_CHECK_SECONDS = 1.0
 MOST_NAMES = 20  # of environments, in the banner
 KEY_VARIABLE = "TRUNKMOCK_KEY"
 CONTROL_VARIABLE = "TRUNKMOCK_CONTROL_TOKEN"
@@ -100,7 +98,8 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
         "--store",
         metavar="URL",
         default=os.environ.get(STORE_VARIABLE) or "memory",
-        help="memory (the default), or a Redis server that replicas share: redis://host:6379/0, rediss://…, unix://…",
+        help="memory (the default), or a Redis server that replicas share: redis://host:6379/0, rediss://…, unix://…, "
+        "redis+cluster://…",
     )
 
 
@@ -159,15 +158,13 @@ def main(argv: list[str] | None = None) -> int:
     more = {"max_body": options.max_body, "access_log": access_log, "honours_prefer": not options.no_prefer}
     app = create_app(steered(control, is_open=_is_open(options, sock), **more), contract)
 
-    tasks: list[asyncio.Task[None]] = []  # a loop itself does not keep its tasks
-
     def ready() -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")  # the documented name has a dash that not every encoding knows
         print(_banner(base_url, base_path, names, built_in=built_in), flush=True)
         if options.ready_file:
             _write_ready_file(options.ready_file, base_url + base_path, names)
-        tasks.append(_started(_delete_idle(control)))
+        control.look_after_itself()
         settle()
         if options.exit_with_stdin:
             threading.Thread(target=_wait_for_the_end_of_stdin, args=(server.end,), daemon=True).start()
@@ -243,7 +240,7 @@ def _control(
         _fail(f"argument --scenario{'' if options.scenario else 's'}: {error}")
     parts: dict[str, Any] = {"environments": known, "journal": MemoryJournal(options.journal)}
     if shared:
-        parts = {name: getattr(shared, name) for name in ("environments", "store", "carriers")}
+        parts = {name: getattr(shared, name) for name in ("environments", "store", "carriers", "clock_settings")}
         parts |= {"faults": shared.faults(seal), "journal": shared.journal(seal, options.journal)}
     return Control(
         **parts,
@@ -334,30 +331,6 @@ def _rekey(argv: list[str]) -> int:
     count = _ask(_open(options.store).rekey(_seal(is_required=True)))
     print(f"{count} passwords sealed anew")
     return 0
-
-
-def _started(coroutine: "Coroutine[Any, Any, None]") -> "asyncio.Task[None]":
-    import asyncio
-
-    return asyncio.get_running_loop().create_task(coroutine)
-
-
-async def _delete_idle(control: "Control") -> None:
-    """Remove the environments that nobody uses any more, as long as the server runs."""
-    import asyncio
-
-    from mockserver.errors import ServiceUnavailable
-
-    log = logging.getLogger("trunkmock")
-    while True:
-        await asyncio.sleep(IDLE_CHECK_SECONDS)
-        try:
-            for name in await control.delete_idle():
-                log.info("environment %s was not used any more and is deleted", name)
-        except ServiceUnavailable:
-            pass  # next time
-        except Exception:
-            log.exception("unused environments could not be deleted")
 
 
 def _set_up_logging(level: str, form: str) -> None:

@@ -5,6 +5,7 @@ import time
 from collections import Counter, deque
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Protocol
 
 EARLIEST, LATEST = 0.0, 253402300799.0  # 1970 to 9999: what RFC 3339 and `time.gmtime` both can say
 
@@ -68,6 +69,30 @@ class Clock:
     def reset(self) -> None:
         """Go back to the real time."""
         self._offset, self._frozen = 0.0, None
+
+
+Setting = tuple[float, float | None]
+
+
+class ClockSettings(Protocol):
+    """Where replicas tell each other how their clocks are set. Either method may raise ServiceUnavailable."""
+
+    async def get(self) -> Setting | None:
+        """Give the setting that was told last, if there was one."""
+
+    async def put(self, setting: Setting) -> None:
+        """Tell a setting."""
+
+
+class NoClockSettings:
+    """There is no other replica."""
+
+    async def get(self) -> Setting | None:
+        """Nobody has told anything."""
+        return None
+
+    async def put(self, setting: Setting) -> None:
+        """Nobody wants to know."""
 
 
 def parse_time(text: str) -> float:

@@ -3,8 +3,10 @@
 No HTTP: `control_api` and `running` are its two faces. Whatever is wrong is raised as a `Refusal`.
 """
 
+import asyncio
 import functools
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -16,11 +18,11 @@ import orjson
 from mockserver import trunks
 from mockserver.bodies import JsonBody
 from mockserver.carrier import Carriers, MemoryCarriers
-from mockserver.clock import BadTime, Clock, Ids, parse_time, show_time
+from mockserver.clock import BadTime, Clock, ClockSettings, Ids, NoClockSettings, parse_time, show_time
 from mockserver.documents import resolved
 from mockserver.e164 import international
 from mockserver.environments import PLANS, TOKEN_PREFIX, Environment, Environments
-from mockserver.errors import EnvironmentNotFound, ValidationFailed
+from mockserver.errors import EnvironmentNotFound, Refusal, ServiceUnavailable, ValidationFailed
 from mockserver.faults import Fault, Faults, MemoryFaults
 from mockserver.handlers import full
 from mockserver.journal import Journal, MemoryJournal, Selection
@@ -28,6 +30,10 @@ from mockserver.redaction import Seal
 from mockserver.scenarios import BadScenario, Scenario, Scenarios
 from mockserver.store import MemoryStore, Store
 from mockserver.trunks import Did, Trunk
+
+CARE_SECONDS = 1.0  # between two looks for unused environments, and at how other replicas' clocks are set
+
+log = logging.getLogger("trunkmock")
 
 _STATE = ("is_active", "is_verified", "health_status", "last_health_check_at", "created_at", "updated_at")
 _TIMES = ("last_health_check_at", "created_at", "updated_at")
@@ -41,6 +47,7 @@ class Control:
     store: Store = field(default_factory=MemoryStore)
     seal: Seal = field(default_factory=Seal)
     clock: Clock = field(default_factory=Clock)
+    clock_settings: ClockSettings = field(default_factory=NoClockSettings)
     ids: Ids = field(default_factory=Ids)
     carriers: Carriers = field(default_factory=MemoryCarriers)
     faults: Faults = field(default_factory=MemoryFaults)
@@ -101,6 +108,22 @@ class Control:
         if not await self.environments.remove(name, functools.partial(self._forget, name)):
             raise EnvironmentNotFound
 
+    def look_after_itself(self) -> None:
+        """Remove unused environments and set the clock as others have, for as long as the running event loop runs."""
+        self._care = asyncio.get_running_loop().create_task(self._look_after())  # a loop does not keep its tasks
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(CARE_SECONDS)
+            try:
+                await self._set_the_clock_as_others()
+                for name in await self.delete_idle():
+                    log.info("environment %s was not used any more and is deleted", name)
+            except ServiceUnavailable:
+                pass  # next time
+            except Exception:
+                log.exception("the mock could not look after itself")
+
     async def delete_idle(self) -> list[str]:
         """Remove the environments that nobody has used for too long, and give their names."""
         idle = await self.environments.idle() if await self.environments.is_due() else []
@@ -120,7 +143,7 @@ class Control:
         for name in await self.environments.names():
             await self.reset(name)
         await self.journal.clear()
-        self.reset_clock()
+        await self.reset_clock()
 
     async def rotate_token(self, name: str) -> str:
         """Replace the environment's token, and give the new one; EnvironmentNotFound."""
@@ -147,14 +170,30 @@ class Control:
         """Add trunks and DIDs, all or none, and give them as `export` does; EnvironmentNotFound, ValidationFailed."""
         await self.environment(name)
         made = [self._seeded(name, number, dict(one)) for number, one in enumerate(wanted)]
-        known = list(await self.store.trunks(name))
-        numbers = {did.number for trunk in known for did in await self.store.dids(name, trunk.id)}
-        _refuse_twins(made, {trunk.id for trunk in known}, numbers)
-        for trunk, dids in made:
-            await self.store.add_trunk(name, trunk)
-            for did in dids:
-                await self.store.add_did(name, did)
+        wanted_ids = [trunk.id for trunk, _ in made]
+        wanted_numbers = [did.number for _, dids in made for did in dids]
+        _refuse_twins(made, *await self.store.taken(name, wanted_ids, wanted_numbers))
+        await self._add_all(name, made)
         return [await self._exported(name, trunk) for trunk, _ in made]
+
+    async def _add_all(self, name: str, made: list[tuple[Trunk, list[Did]]]) -> None:
+        """Add all, or take away again what was added if another replica was faster with one of them."""
+        done: list[Trunk | Did] = []
+        try:
+            for trunk, dids in made:
+                await self.store.add_trunk(name, trunk)
+                done.append(trunk)
+                for did in dids:
+                    await self.store.add_did(name, did)
+                    done.append(did)
+        except Refusal:
+            for one in reversed(done):
+                if isinstance(one, Trunk):
+                    await self.store.delete_trunk(name, one.id)
+                else:
+                    await self.store.mark_did(name, one.trunk_id, one.id, in_use=False)
+                    await self.store.delete_did(name, one.trunk_id, one.id)
+            raise
 
     async def mark_did(self, name: str, trunk_id: str, did_id: str, *, in_use: bool) -> dict[str, Any]:
         """Say whether an active agent uses a DID; EnvironmentNotFound, TrunkNotFound, DidNotFound."""
@@ -189,8 +228,9 @@ class Control:
         await self.faults.add(name, fault)
         return fault
 
-    def move_clock(self, change: Mapping[str, Any]) -> None:
-        """Set the clock, or move it on; ValidationFailed."""
+    async def move_clock(self, change: Mapping[str, Any]) -> None:
+        """Set the clock, or move it on; ValidationFailed. Other replicas follow within `CARE_SECONDS`."""
+        await self._set_the_clock_as_others()
         frozen = change.get("frozen", True if "now" in change else self.clock.is_frozen)
         name = "now" if "now" in change else "advance_seconds"
         try:
@@ -198,10 +238,17 @@ class Control:
             self.clock.set(start + change.get("advance_seconds", 0), frozen=frozen)
         except BadTime as error:
             raise ValidationFailed({name: [f"{name} {error}"]}) from None
+        await self.clock_settings.put(self.clock.setting)
 
-    def reset_clock(self) -> None:
-        """Put the clock back to how it started."""
-        self.clock.setting = self._start_time
+    async def reset_clock(self, *, to_the_real_time: bool = False) -> None:
+        """Put the clock back to how it started, or to the real time."""
+        self.clock.setting = (0.0, None) if to_the_real_time else self._start_time
+        await self.clock_settings.put(self.clock.setting)
+
+    async def _set_the_clock_as_others(self) -> None:
+        setting = await self.clock_settings.get()
+        if setting is not None:
+            self.clock.setting = setting
 
     async def _start(self, name: str) -> None:
         if self.scenario:

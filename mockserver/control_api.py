@@ -127,14 +127,14 @@ class ControlApi:
         """Tell the mock's time."""
         return {"now": show_time(self._control.clock()), "frozen": self._control.clock.is_frozen}
 
-    def move_clock(self, change: Mapping[str, Any]) -> dict[str, Any]:
+    async def move_clock(self, change: Mapping[str, Any]) -> dict[str, Any]:
         """Set the clock, or move it on."""
-        self._control.move_clock(change)
+        await self._control.move_clock(change)
         return self.show_clock()
 
-    def reset_clock(self) -> dict[str, Any]:
+    async def reset_clock(self) -> dict[str, Any]:
         """Go back to the real time."""
-        self._control.clock.reset()
+        await self._control.reset_clock(to_the_real_time=True)
         return self.show_clock()
 
     async def list_environments(self) -> list[dict[str, Any]]:

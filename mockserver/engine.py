@@ -13,18 +13,19 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from mockserver.errors import ServiceUnavailable
 
 PREFIX = "trunkmock"
 NO_ENVIRONMENT = "*"
 TIMEOUT_SECONDS = 1.0  # for a connection, and for an answer
-CONNECTIONS = 64
+CONNECTIONS = 64  # requests beyond them wait for one
+CLUSTER_CONNECTIONS = 1000  # to each node; beyond them, nobody waits
 COMPLAINT_SECONDS = 10.0  # between two log lines about the same misery
 
 # Words with which the server begins an error that says that it cannot now, and not that it was asked nonsense.
@@ -44,11 +45,13 @@ _CANNOT = frozenset(
     )
 )
 
+FAILURES = (RedisError, RedisClusterException, OSError)
+
 log = logging.getLogger("trunkmock.store")
 
 
 class BadAddress(ValueError):
-    """No `redis://`, `rediss://` or `unix://` address. Never quotes it: it may have a password in it."""
+    """No address of a server or a cluster. Never quotes it: it may have a password in it."""
 
 
 def key(environment: str, name: str) -> str:
@@ -67,44 +70,36 @@ class Engine:
     """A client of the server. Belongs to one event loop, connects when it is first used."""
 
     def __init__(self, url: str) -> None:
-        try:
-            pool = BlockingConnectionPool.from_url(
-                url,
-                protocol=2,
-                max_connections=CONNECTIONS,
-                timeout=TIMEOUT_SECONDS,
-                socket_timeout=TIMEOUT_SECONDS,
-                socket_connect_timeout=TIMEOUT_SECONDS,
-                retry=Retry(NoBackoff(), 0),
-            )
-        except (ValueError, TypeError, AttributeError):
-            raise BadAddress("must be an address like redis://host:6379/0, rediss://… or unix:///path") from None
-        self._client = Redis(connection_pool=pool)
+        self._client = _client(url)
         self._scripts: dict[Script, AsyncScript] = {}
         self._quiet_until = 0.0
 
     async def call(self, *command: Any) -> Any:
         """Give what a command gives; ServiceUnavailable."""
         try:
-            return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
-        except (RedisError, OSError) as error:
+            return await self._client.execute_command(*command)
+        except FAILURES as error:
             raise self._refusal(error) from None
 
     async def run(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
         """Give what a script gives; ServiceUnavailable."""
         try:
             return await self._registered(script)(keys, arguments)
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise self._refusal(error) from None
 
     async def run_all(self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> None:
         """Run a script with each of these keys and arguments, in one go; ServiceUnavailable."""
+        if isinstance(self._client, RedisCluster):  # whose pipelines take no scripts
+            for keys, arguments in calls:
+                await self.run(script, keys, *arguments)
+            return
         try:
             async with self._client.pipeline(transaction=False) as pipe:
                 for keys, arguments in calls:
                     await self._registered(script)(keys, arguments, client=pipe)
                 await pipe.execute()
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise self._refusal(error) from None
 
     def _registered(self, script: Script) -> AsyncScript:
@@ -121,6 +116,8 @@ class Engine:
         is_new = True
         while True:
             try:
+                if isinstance(self._client, RedisCluster):
+                    await self._client.initialize()  # a subscription does not do that by itself
                 async with self._client.pubsub() as pubsub:
                     await pubsub.psubscribe(channels)
                     while True:
@@ -130,7 +127,7 @@ class Engine:
                         elif message and is_new:
                             is_new = False
                             yield b""
-            except (RedisError, OSError) as error:
+            except FAILURES as error:
                 refusal = self._refusal(error)
                 if is_new:
                     raise refusal from None
@@ -156,4 +153,26 @@ class Engine:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
-        await self._client.connection_pool.disconnect()
+        if isinstance(self._client, Redis):
+            await self._client.connection_pool.disconnect()
+
+
+def _client(url: str) -> Redis | RedisCluster:
+    """Give a client that has not connected yet; BadAddress."""
+    scheme, mark, rest = url.partition("+cluster://")
+    limits: dict[str, Any] = {
+        "protocol": 2,
+        "max_connections": CONNECTIONS,
+        "socket_timeout": TIMEOUT_SECONDS,
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    try:
+        if mark:
+            limits["max_connections"] = CLUSTER_CONNECTIONS
+            return RedisCluster.from_url(f"{scheme}://{rest}", **limits)
+        return Redis(connection_pool=BlockingConnectionPool.from_url(url, timeout=TIMEOUT_SECONDS, **limits))
+    except (ValueError, TypeError, AttributeError, RedisClusterException):
+        raise BadAddress(
+            "must be an address like redis://host:6379/0, rediss://…, unix:///path or redis+cluster://host:6379"
+        ) from None

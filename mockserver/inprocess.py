@@ -233,7 +233,12 @@ def running(
     sock = listen(*_LOOPBACK)
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     is_ready = threading.Event()
-    server = Server(app, MAX_BODY, is_ready.set)
+
+    def ready() -> None:
+        control.look_after_itself()
+        is_ready.set()
+
+    server = Server(app, MAX_BODY, ready)
     thread = threading.Thread(target=server.run, args=([sock],), name="trunkmock", daemon=True)
     thread.start()
     if not is_ready.wait(START_SECONDS):

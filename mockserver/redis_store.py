@@ -227,6 +227,16 @@ class RedisStore:
         """Give how many trunks there are."""
         return int(await self._engine.call("HLEN", key(environment, "trunks")))
 
+    async def taken(
+        self, environment: str, trunk_ids: Collection[str], numbers: Collection[str]
+    ) -> tuple[set[str], set[str]]:
+        """Give which of these ids of trunks, and which of these numbers, there are already."""
+        found = []
+        for command, name, asked in (("HMGET", "trunks", trunk_ids), ("SMISMEMBER", "numbers", numbers)):
+            told = await self._engine.call(command, key(environment, name), *asked) if asked else []
+            found.append({one for one, is_there in zip(asked, told, strict=True) if is_there})
+        return found[0], found[1]
+
     async def check(self) -> None:
         """See that the server can be used; ServiceUnavailable."""
         await self._engine.check()

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+import orjson
+
+from mockserver.clock import Setting
 from mockserver.engine import NO_ENVIRONMENT, Engine, key
 from mockserver.environments import Environment
 from mockserver.redaction import Seal, Sealed
@@ -11,7 +14,27 @@ from mockserver.redis_misbehaviour import RedisCarriers, RedisFaults
 from mockserver.redis_store import RedisStore
 
 _PROBE = key(NO_ENVIRONMENT, "sealed")
+_CLOCK = key(NO_ENVIRONMENT, "clock")
 _PROBE_TEXT = "trunkmock"
+
+
+class RedisClockSettings:
+    """How the clocks of all replicas are set."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def get(self) -> Setting | None:
+        """Give the setting that was told last, if there was one."""
+        text = await self._engine.call("GET", _CLOCK)
+        if text is None:
+            return None
+        offset, frozen = orjson.loads(text)
+        return offset, frozen
+
+    async def put(self, setting: Setting) -> None:
+        """Tell a setting."""
+        await self._engine.call("SET", _CLOCK, orjson.dumps(setting))
 
 
 class Shared:
@@ -25,6 +48,7 @@ class Shared:
         self._engine = engine = Engine(url)
         self.store = RedisStore(engine)
         self.environments = RedisEnvironments(engine)
+        self.clock_settings = RedisClockSettings(engine)
         self.carriers = RedisCarriers(engine, self.environments.with_carrier)
 
     def faults(self, seal: Seal) -> RedisFaults:

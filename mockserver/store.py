@@ -61,6 +61,11 @@ class Store(Protocol):
     async def count_trunks(self, environment: str) -> int:
         """Give how many trunks there are."""
 
+    async def taken(
+        self, environment: str, trunk_ids: Collection[str], numbers: Collection[str]
+    ) -> tuple[set[str], set[str]]:
+        """Give which of these ids of trunks, and which of these numbers, there are already."""
+
     async def check(self) -> None:
         """See that the store can be used; ServiceUnavailable, which every other method may raise as well."""
 
@@ -180,6 +185,13 @@ class MemoryStore:
     async def count_trunks(self, environment: str) -> int:
         """Give how many trunks there are."""
         return len(self._shelf(environment).trunks)
+
+    async def taken(
+        self, environment: str, trunk_ids: Collection[str], numbers: Collection[str]
+    ) -> tuple[set[str], set[str]]:
+        """Give which of these ids of trunks, and which of these numbers, there are already."""
+        shelf = self._shelf(environment)
+        return {it for it in trunk_ids if it in shelf.trunks}, shelf.numbers.intersection(numbers)
 
     async def check(self) -> None:
         """Memory can always be used."""

@@ -28,6 +28,7 @@ class RedisServer:
         self.folder = folder
         self.port, *_ = free_ports(1)
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.cluster_url = f"redis+cluster://127.0.0.1:{self.port}"
         self._options = [
             f"--port {self.port}",
             "--bind 127.0.0.1",

@@ -1,14 +1,20 @@
 """`mockserver.control` and `control_api`: what a test may do to the mock, over HTTP."""
 
+import asyncio
+import time
+
 import httpx
 import openapi_spec_validator
 import pytest
 
 import mockserver
 import openapi
+from mockserver.control import Control
 from mockserver.control_api import ControlApi
 from mockserver.documents import Document
-from mockserver.environments import BUILT_IN
+from mockserver.environments import BUILT_IN, Environment, MemoryEnvironments
+from mockserver.errors import DidAlreadyExists
+from mockserver.store import MemoryStore
 
 DESCRIPTION = openapi.load_control()
 SCHEMAS = DESCRIPTION["components"]["schemas"]
@@ -148,6 +154,24 @@ def test_environment_tells_when_it_was_last_used(controls, own):
     before = controls.get(path_of(own)).json()["data"]["last_seen_at"]
     api(own, "GET", "/sip-trunks")
     assert before < controls.get(path_of(own)).json()["data"]["last_seen_at"]
+
+
+def test_environment_keeps_so_many_requests(controls, own):
+    """The last ones, as many as its quota says, also if that becomes smaller; 0 is none."""
+    for quota, left in [(3, [404, 404, 200]), (2, [404, 200]), (0, [])]:
+        controls.patch(path_of(own), json={"journal_entries": quota})
+        for path in ("/sip-trunks/x", "/sip-trunks/x", "/sip-trunks/x", "/sip-trunks"):
+            api(own, "GET", path)
+        assert [entry.status for entry in own.requests] == left
+
+
+def test_environment_that_nobody_uses_goes_by_itself(controls):
+    """After `idle_seconds` without a request it is gone."""
+    controls.post("/environments", json={"name": "idle", "idle_seconds": 1})
+    deadline = time.monotonic() + 15
+    while controls.get("/environments/idle").status_code != 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_rotated_token_replaces_the_old_one(own):
@@ -381,3 +405,25 @@ def test_options_steer_from_the_start(start_mock):
     first = run()
     assert (first[0], first[2]) == ([503, 503, 503, 200], "2026-01-31T12:00:00Z")
     assert run() == first
+
+
+def test_seed_that_somebody_was_faster_with_adds_nothing():
+    """If a number is taken between the look and the addition, all of the seed is taken away again."""
+
+    class Late(MemoryStore):
+        async def taken(self, environment, trunk_ids, numbers):
+            return set(), set()
+
+    async def story():
+        store = Late()
+        control = Control(MemoryEnvironments([("talq_a", Environment("a", "standard", True, 0))]), store)
+        before = await control.seed("a", [{"dids": [{"number": "+12025550123", "country_code": "US"}]}])
+        twice = [
+            {"number": number, "country_code": "US", "in_use": True} for number in ("+12025550124", "+12025550123")
+        ]
+        with pytest.raises(DidAlreadyExists):
+            await control.seed("a", [{}, {"dids": twice}])
+        assert await control.export("a") == before
+        return await MemoryStore.taken(store, "a", [], ["+12025550124"])
+
+    assert asyncio.run(story()) == (set(), set())

@@ -220,6 +220,22 @@ def test_seeded_fault_is_the_same_each_time(controls, replicas):
     assert set(met[0]) == {200, 500}
 
 
+def test_clock_is_set_for_all(controls):
+    """Where it stands still, every replica's does, soon, and so it is when it goes on."""
+    for method, body, is_frozen in [("POST", {"now": "2026-01-31T12:00:00Z"}, True), ("DELETE", None, False)]:
+        assert controls[0].request(method, "/clock", json=body).status_code == 200
+        deadline = time.monotonic() + 10
+        while (shown := controls[1].get("/clock").json()["data"])["frozen"] is not is_frozen:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert (shown["now"] == "2026-01-31T12:00:00.000Z") is is_frozen
+    controls[0].post("/clock", json={"now": "2026-01-31T12:00:00Z"})
+    moved = controls[1].post("/clock", json={"advance_seconds": 60}).json()["data"]
+    assert moved == {"now": "2026-01-31T12:01:00.000Z", "frozen": True}
+    controls[1].delete("/clock")
+    assert controls[1].get("/clock").json()["data"]["frozen"] is False
+
+
 def test_scenario_and_carrier_hold_at_both(apis, controls):
     """What the carrier finds goes on from one replica to the other, and a scenario ends everywhere."""
     here, there, name = apis

@@ -32,7 +32,7 @@ from mockserver.store import MemoryStore
 from mockserver.trunks import Did, Trunk
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "redis-cluster"])
 def open_store(request):
     """A function that gives an empty store, of each kind, and a function that closes it."""
     if request.param == "memory":
@@ -41,7 +41,7 @@ def open_store(request):
 
     def open_it():
         server.call("FLUSHALL")
-        engine = Engine(server.url)
+        engine = Engine(server.url if request.param == "redis" else server.cluster_url)
         return RedisStore(engine), engine.close
 
     return open_it
@@ -324,6 +324,18 @@ def test_limit_of_trunks_is_kept(kept):
         return await store.count_trunks("one"), await store.count_trunks("two")
 
     assert kept(story) == (3, 0)
+
+
+def test_store_tells_what_is_taken(kept):
+    """Ids and numbers that are there already, and no others."""
+
+    async def story(store):
+        await store.add_trunk("one", trunk(1))
+        await store.add_did("one", did("t1", "+12025550123"))
+        assert await store.taken("one", [], []) == (set(), set())
+        return await store.taken("one", ["t2", "t1"], ["+12025550123", "+12025550124"])
+
+    assert kept(story) == ({"t1"}, {"+12025550123"})
 
 
 def test_thousands_are_listed_oldest_first(kept):
