@@ -22,7 +22,7 @@ from conformance.refusals import Case, Refusals
 from conformance.rules import Profile
 
 TRUNKS: Final = "/sip-trunks"
-CONTROL_EVERY = 40  # refusals that may wait for one control
+CONTROL_EVERY = 200  # refusals that may wait for one control
 DOCUMENTED_DOMAIN = "sip.carrier-x.com"  # the example of the API's own page: no implementation may refuse it
 LIKELY_FAILING_DOMAIN = "auth-fail.carrier-x.com"  # what this project's mock takes for failing; others may not
 

@@ -224,15 +224,16 @@ def test_list_entries_name_their_trunk(lab: Lab, minimal: Sent) -> None:
 @rule(
     "list.up-to-date",
     Level.DOCUMENTED,
-    "What the list tells of a trunk is what reading it tells.",
+    "What the list tells of a trunk is what reading it tells, also after an update.",
     source="Get SIP Trunk; Authentication: what an environment is",
-    sends="GET /sip-trunks and GET /sip-trunks/{trunk_id}",
+    sends="PUT with another name, then GET /sip-trunks/{trunk_id} and GET /sip-trunks",
     accepts="the same value in each documented field that an entry has",
     contract="/paths/~1sip-trunks/get",
     needs=("list.complete", "read.accepted"),
 )
 def test_list_and_read_agree(lab: Lab) -> None:
     identity = str(lab.baseline.member("id"))
+    lab.update(lab.main, {"name": lab.name()})  # should it be refused, the list is judged as it is
     read = lab.usable(lab.get(lab.main), "reading the trunk")
     page = listed(lab, until=frozenset({identity})).get(identity)
     if page is None:

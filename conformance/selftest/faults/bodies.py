@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from conformance.selftest.catalogue import after, around, check, fault
@@ -46,6 +47,16 @@ def checks_only_plain_json(api: Api) -> None:
 
     def checked(inner: Inner, request: Request, fields: dict[str, Any]) -> Any:
         return inner(request, fields) if request.media_type.startswith("application/json") else dict(fields)
+
+    around(api, "checked", checked)
+
+
+@fault("body.media-type.no-way-round")
+def a_charset_skips_checks(api: Api) -> None:
+    """Fields are not checked where the media type is application/json; charset=UTF-8."""
+
+    def checked(inner: Inner, request: Request, fields: dict[str, Any]) -> Any:
+        return dict(fields) if "charset=UTF-8" in request.media_type else inner(request, fields)
 
     around(api, "checked", checked)
 
@@ -119,6 +130,37 @@ def a_list_changes_nothing(api: Api) -> None:
         return {} if isinstance(document, list) else document
 
     around(api, "parse", parse)
+
+
+@fault("body.json.not-an-object")
+def nothing_is_an_empty_object(api: Api) -> None:
+    """An empty list, as a body, is taken for an empty object."""
+    around(api, "parse", lambda inner, body: {} if body == b"[]" else inner(body))
+
+
+@fault("body.json.not-an-object")
+def null_is_an_empty_object(api: Api) -> None:
+    """null, as a body, is taken for an empty object."""
+    around(api, "parse", lambda inner, body: {} if body == b"null" else inner(body))
+
+
+def crashing_on(api: Api, body: bytes) -> None:
+    """Answer 500 to a body."""
+
+    def parse(inner: Inner, found: bytes) -> Any:
+        if found == body:
+            raise Refused(500, "INTERNAL", "It broke.")
+        return inner(found)
+
+    around(api, "parse", parse)
+
+
+for body in (b"42", b"true"):
+    fault(
+        "answer.no-5xx",
+        name=f"crashes-on-{body.decode()}",
+        says=f"A body that is {body.decode()} alone brings about a 500.",
+    )(partial(crashing_on, body=body))
 
 
 @fault("body.odd-text.no-crash", also=["answer.no-5xx"])

@@ -105,3 +105,15 @@ def foreign_read_is_409(api: Api) -> None:
             answer.status = 409
 
     after(api, "read", tell)
+
+
+@fault("isolation.bad-update")
+def foreign_bad_update_is_409(api: Api) -> None:
+    """A bad update of another environment's trunk is told apart from one of nothing, with 409."""
+
+    def tell(request: Request, answer: Answer) -> None:
+        bad = b'"port": 0' in request.body
+        if bad and answer.status == 404 and request.trunk_id in api.trunks and request.environment == "other":
+            answer.status = 409
+
+    after(api, "update", tell)

@@ -88,7 +88,7 @@ def list_says_verified(api: Api) -> None:
     shown(api, "list", lambda trunk: trunk.update(is_verified=True))
 
 
-@fault("answer.as-sent")
+@fault("answer.as-sent", "list.up-to-date")
 def list_is_stale(api: Api) -> None:
     """The list tells the name that a trunk was created with."""
     names: dict[str, str] = {}

@@ -1,5 +1,6 @@
 """Faults in an update."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,7 +11,6 @@ from conformance.selftest.miniature import Answer, Api, Request, Trunk
 
 Inner = Callable[..., Any]
 IGNORED = ("provider_name", "auth_realm")
-TOGETHER = {"name", "port", "transport"}  # what the kit changes in one request
 VISIBLE = ("name", "provider_name", "domain", "username", "port", "transport", "outbound_proxy", "auth_realm")
 
 
@@ -42,7 +42,6 @@ def ignored(api: Api, field: str) -> None:
 for field in (one for one in VISIBLE if one not in IGNORED):
     fault(
         f"update.{field}.changes",
-        also=["update.limits-accepted"] if field in TOGETHER else [],
         name=f"update-does-not-tell-{field}",
         says=f"The answer to an update of {field} lacks it.",
     )(partial(untold, field=field))
@@ -115,13 +114,35 @@ def updated_an_hour_off(api: Api) -> None:
     changed(api, lambda trunk, _values: trunk.update(updated_at=f"{trunk['updated_at'][:4]}-01-01T00:00:00Z"))
 
 
+def standing_still(api: Api, operation: str) -> None:
+    """Let an operation tell created_at as updated_at."""
+    shown(api, operation, lambda trunk: trunk.update(updated_at=trunk["created_at"]))
+
+
+for operation in ("update", "read"):
+    fault(
+        "update.updated-at.now",
+        name=f"updated-at-stands-still-in-{operation}",
+        says=f"updated_at never moves in the answers of {operation}.",
+    )(partial(standing_still, operation=operation))
+
+
+@fault("update.updated-at.now")
+def updated_at_stands_still_on_a_slow_clock(api: Api) -> None:
+    """updated_at never moves, and by the server's clock the run takes less than a second."""
+    around(api, "now", lambda _inner: api.written(time.time()))
+    standing_still(api, "update")
+
+
 @fault("update.created-at.stays", "answer.created-at.steady", also=["update.only-sent-fields"])
 def created_at_moves(api: Api) -> None:
     """An update moves created_at."""
     changed(api, lambda trunk, _values: trunk.update(created_at=f"{trunk['created_at'][:4]}-01-01T00:00:00Z"))
 
 
-@fault("update.refused-changes-nothing", also=["answer.as-sent", "update.null.not-stored"])
+@fault(
+    "update.refused-changes-nothing", also=["answer.as-sent", "update.null.not-stored", "update.empty-changes-nothing"]
+)
 def changes_before_it_refuses(api: Api) -> None:
     """A refused update has changed the fields that were good."""
 
@@ -164,6 +185,12 @@ def update_verifies(api: Api) -> None:
         return None
 
     before(api, "update", take)
+
+
+@fault("update.empty-changes-nothing", also=["answer.as-sent"])
+def empty_update_unsets(api: Api) -> None:
+    """An update without a field unsets the outbound proxy and the realm."""
+    changed(api, lambda trunk, values: None if values else trunk.update(outbound_proxy=None, auth_realm=None))
 
 
 @fault("update.empty-changes-nothing", also=["answer.as-sent"])
