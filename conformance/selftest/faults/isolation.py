@@ -9,7 +9,12 @@ from conformance.selftest.miniature import Answer, Api, Request, Trunk
 
 Inner = Callable[..., Any]
 CHANGES = "isolation.nothing-changes"
-ALSO = {"update": (CHANGES, "answer.as-sent"), "add-did": (CHANGES,), "delete-did": (CHANGES,)}
+ALSO = {
+    "update": (CHANGES, "answer.as-sent"),
+    "add-did": (CHANGES,),
+    "delete-did": (CHANGES,),
+    "verify": ("answer.verified-by-verify",),
+}
 
 
 def hole(api: Api, operation: str) -> None:
