@@ -14,6 +14,7 @@ from conformance.canaries import leaves
 from conformance.client import ABSENT, Answer, NotJudged
 from conformance.expect import Broken, says_no, timestamp
 from conformance.lab import TRUNKS, Lab, path_of
+from conformance.probes.stamps import let_a_second_go_by
 from conformance.rules import Level, Profile, rule, sends_last
 
 SOURCE = "Create SIP Trunk, notes and request body: password"
@@ -122,12 +123,14 @@ def _member_paths(value: object, path: str = "$") -> Iterator[str]:
     Level.DOCUMENTED,
     "Nothing in any answer follows the password: no part of it, no digest, no mask that keeps its length.",
     source=SOURCE,
-    sends="creates and updates that differ in the password alone, and what is read after each; suspects twice",
+    sends="creates and updates that differ in the password and the name, and what is read after each; suspects twice",
     accepts="answers in which nothing changes with the password and changes back with it",
     contract=PASSWORD,
     needs=("create.accepted",),
 )
 def test_nothing_follows_the_password(lab: Lab) -> None:
+    if lab.wants("update.updated-at.now"):
+        let_a_second_go_by(lab)
     for kind in (_created, _updated, _refused):
         suspects = _followers(_twins(lab, kind))
         if suspects:
@@ -159,7 +162,7 @@ def _created(lab: Lab, password: str) -> list[Answer]:
 
 
 def _updated(lab: Lab, password: str) -> list[Answer]:
-    update = lab.update(lab.main, {"password": password})
+    update = lab.update(lab.main, {"password": password, "name": lab.name()})
     if not update.is_success:
         raise NotJudged("an update was refused")
     answers = [update, lab.get(lab.main), lab.client.send("GET", TRUNKS, operation="GET /sip-trunks")]

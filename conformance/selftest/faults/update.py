@@ -215,3 +215,59 @@ def realm_for_all(api: Api) -> None:
                 other["auth_realm"] = other["auth_realm"] or values["auth_realm"]
 
     changed(api, spread)
+
+
+@fault("update.refused-changes-nothing", also=["update.empty-changes-nothing", "answer.as-sent"])
+def changes_what_stands_before_the_bad(api: Api) -> None:
+    """A refused update has changed the fields that stand before the bad one in the alphabet."""
+
+    def half(request: Request, answer: Answer) -> None:
+        trunk = api.trunks.get(request.trunk_id)
+        if request.operation == "update" and answer.status == 422 and trunk and answer.document.get("errors"):
+            first = min(answer.document["errors"])
+            trunk.update({name: value for name, value in request.fields.items() if name < first and name in VISIBLE})
+
+    refusals(api, half)
+
+
+def after_refusal(api: Api, change: Callable[[Trunk], object]) -> None:
+    """Do something to a trunk whose update is refused for a field."""
+
+    def do(request: Request, answer: Answer) -> None:
+        trunk = api.trunks.get(request.trunk_id)
+        own = trunk is not None and trunk["environment"] == request.environment
+        if request.operation == "update" and answer.document.get("errors") and trunk and own:
+            change(trunk)
+
+    refusals(api, do)
+
+
+@fault("update.refused-changes-nothing", also=["answer.verified-by-verify", "verify.sets-verified"])
+def refused_update_unverifies(api: Api) -> None:
+    """A refused update takes the verification away."""
+    after_refusal(api, lambda trunk: trunk.update(is_verified=False, is_active=False))
+
+
+@fault("update.refused-changes-nothing")
+def refused_update_moves_updated_at(api: Api) -> None:
+    """A refused update moves updated_at."""
+    after_refusal(api, lambda trunk: trunk.update(updated_at=f"{trunk['updated_at'][:4]}-02-01T00:00:00Z"))
+
+
+@fault("update.null.not-stored", "answer.types")
+def null_activity_is_stored(api: Api) -> None:
+    """null as is_active is stored."""
+    check = api.checks["update"]["is_active"]
+    api.checks["update"]["is_active"] = lambda value: None if value is None else check(value)
+
+
+@fault("update.username.resets-verification")
+def only_active_trunks_are_reset(api: Api) -> None:
+    """A change takes the verification away from an active trunk alone."""
+    around(api, "unverify", lambda inner, trunk, values: inner(trunk, values) if trunk["is_active"] else None)
+
+
+@fault("update.port.changes", "update.limits-accepted")
+def update_refuses_the_ends(api: Api) -> None:
+    """An update refuses the ports 1 and 65535."""
+    wants(api, "update", lambda values: values.get("port") in {1, 65535})
