@@ -71,9 +71,10 @@ class Canaries:
         return self.remember(f"{self._head}{self._marker}{extra}{self._count:04d}{self._tail}")
 
     def twin(self, length: int) -> str:
-        """Give a password that shares neither ends nor length with any other twin of another length."""
+        """Give a password that shares neither ends nor length with a twin of another length, odd where that is even."""
         self._count += 1
-        head, tail = self._letters(6), self._letters(6)
+        ends = "ghjkm" if length % 2 else "npqrstvwxz"  # so that even one character at an end differs
+        head, tail = ("".join(self._random.choices(ends, k=6)) for _ in range(2))
         password = self.remember(f"{head}{self._marker}{self._letters(length)}{tail}")
         for end, form in ((head, "its first characters"), (tail, "its last characters")):
             self._needles[end] = form

@@ -308,6 +308,11 @@ class Client:
             self._on_answer(answer)
         return answer
 
+    def pause(self, seconds: float) -> None:
+        """Let time go by."""
+        if seconds > 0:
+            self._pace.sleep(seconds)
+
     def note_made(self, actor: str, path: str) -> None:
         """Remember something that exists because of the kit."""
         self.made.append((actor, path))

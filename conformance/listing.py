@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from conformance import expect
 from conformance.canaries import leaves
@@ -48,10 +48,18 @@ def listed(
     return found
 
 
-def names_in_list(lab: Lab, actor: str = FIRST) -> dict[str, Answer]:
-    """Give the names in an environment's list, each with the page it stands on."""
-    pages = _pages(lab, actor, lambda: False)
-    return {entry["name"]: page for page in pages for entry in entries(page) if isinstance(entry.get("name"), str)}
+def last_list(lab: Lab) -> tuple[dict[str, Answer], list[str]]:
+    """Give the whole list towards the end of a run, as `listed` does, and what should be in it; it is fetched once."""
+    if lab.last_list is None:
+        there = trunks_there(lab)
+        lab.last_list = (listed(lab, until=frozenset(there), whole=True), there)
+    return lab.last_list
+
+
+def trunks_there(lab: Lab) -> list[str]:
+    """Give the ids of the first environment's trunks that the kit made and did not delete."""
+    paths = [path for actor, path in lab.client.made if actor == FIRST and path.count("/") == TRUNKS.count("/") + 1]
+    return [unquote(path.rsplit("/", 1)[-1]) for path in paths]
 
 
 def sent_name(answer: Answer) -> str | None:

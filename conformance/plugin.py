@@ -19,7 +19,8 @@ from conformance.rules import RULES, Level, Outcome, Profile, Rule
 from conformance.session import GROUND, Judgement, Run
 
 PROBES = Path(__file__).parent / "probes"
-_ON_MOST = ("plan.status", "create.refused-makes-nothing", "did.refused-not-stored", "update.refused-changes-nothing")
+_ON_MOST = ("plan.status", "create.refused-makes-nothing", "did.refused-not-stored", "update.refused-changes-nothing",
+            "update.updated-at.now", "list.complete-at-end")  # fmt: skip
 _ON_ALL = ("answer.", "redaction.password", "redaction.no-member", "redaction.token", "auth.challenge", "method.allow",
            "create.id.", "delete.not-listed", "list.entries")  # fmt: skip
 

@@ -163,7 +163,11 @@ _CREATE: Final[tuple[Row, ...]] = (
 )  # fmt: skip
 
 _READING: Final[tuple[Row, ...]] = (
-    ("The list has all trunks of the environment.", DOCUMENTED, "list.complete list.shape list.verified-too"),
+    (
+        "The list has all trunks of the environment.",
+        DOCUMENTED,
+        "list.complete list.complete-at-end list.shape list.verified-too",
+    ),
     ("It has no other's.", DOCUMENTED, "isolation.list"),
     ("What the list tells is what reading tells.", DOCUMENTED, "list.up-to-date"),
     ("An entry has at least id and name.", INFERRED, "list.entries"),
@@ -257,7 +261,8 @@ _FIELDS: Final[tuple[Row, ...]] = (
     ("id is made by the server and unique.", DOCUMENTED, "create.id.unique", "open: a UUID or not"),
     ("is_verified is false after a create.", DOCUMENTED, "create.starts-unverified"),
     ("Only Verify sets is_verified.", DOCUMENTED,
-     "create.is-verified.server-made update.is-verified.server-made health.leaves-verification"),
+     "create.is-verified.server-made update.is-verified.server-made health.leaves-verification "
+     "answer.verified-by-verify"),
     ("health_status is healthy or unhealthy.", DOCUMENTED,
      "answer.types verify.sets-verified verify.failed.unverified"),
     ("health_status and last_health_check_at are null before any check.", INFERRED, "read.unchecked-null"),

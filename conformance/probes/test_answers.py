@@ -93,8 +93,25 @@ def test_every_answer_is_json(lab: Lab) -> None:
             raise Broken("a media type of JSON", media_type or "no Content-Type", answer)
         if not isinstance(answer.json, dict):
             raise Broken("a JSON object", "something else", answer)
+        if not _is_strict(answer.body):
+            raise Broken("JSON in UTF-8, with numbers that JSON has", "another encoding, or NaN or Infinity", answer)
         if answer.body.startswith(b"\xef\xbb\xbf"):
             raise Broken("JSON without a byte order mark", "one with it", answer)
+
+
+def _is_strict(body: bytes) -> bool:
+    """Tell whether JSON that could be read is as RFC 8259 wants it, which the reader does not."""
+    try:
+        body.decode()
+        if b"NaN" in body or b"Infinity" in body:
+            json.loads(body, parse_constant=_no_number)
+    except ValueError:
+        return False
+    return True
+
+
+def _no_number(_text: str) -> None:
+    raise ValueError
 
 
 @rule(
@@ -320,6 +337,36 @@ def test_no_answer_shows_an_active_unverified_trunk(lab: Lab) -> None:
     for answer, trunk in trunks(lab):
         if str(trunk.get("id")) in ours and trunk.get("is_active") is True and trunk.get("is_verified") is False:
             raise Broken("is_active false", "is_active true, is_verified false", answer)
+
+
+@rule(
+    "answer.verified-by-verify",
+    Level.DOCUMENTED,
+    "A trunk is verified by a Verify of its own and nothing else, and keeps that whatever happens to other trunks.",
+    source="Verify SIP Trunk; Update SIP Trunk",
+    sends="every request of the run that was answered with a trunk that the kit made",
+    accepts="is_verified false before a Verify of that trunk; true from one that succeeded to an update or a Verify",
+    contract="/components/schemas/IsVerified",
+)
+def test_verification_is_each_trunks_own(lab: Lab) -> None:
+    known: dict[tuple[str, str], tuple[bool, Answer]] = {}
+    for answer in on_operations(lab):
+        path = trunk_path(answer) if answer.operation == "POST /sip-trunks" else answer.path.removesuffix("/verify")
+        key = (answer.actor, path or "")
+        if answer.operation == "POST /sip-trunks" and answer.is_success and answer.member("is_verified") is False:
+            known[key] = (False, answer)
+        elif key in known and not (answer.method == "GET" or answer.is_refusal):
+            said = answer.member("is_verified")
+            if answer.operation == VERIFY and answer.is_success and said is True and not expect.says_no(answer):
+                known[key] = (True, answer)
+            elif answer.operation == VERIFY or known[key][0] or "odd" in answer.tags:
+                del known[key]  # a matter of other rules, or of choice
+        for identity, entry in _shown_trunks(answer):
+            is_verified, by = known.get((answer.actor, identity), (entry.get("is_verified"), answer))
+            if entry.get("is_verified") is (not is_verified):
+                raise Broken(
+                    f"is_verified {expect.show(is_verified)}", f"is_verified {expect.show(not is_verified)}", by, answer
+                )
 
 
 @rule(

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from conformance import expect
-from conformance.client import NotJudged
+from conformance.client import Answer, NotJudged
 from conformance.expect import Broken
 from conformance.lab import Lab
 from conformance.rules import Level, Profile, rule
@@ -40,7 +40,10 @@ def test_missing_content_type_is_refused(lab: Lab) -> None:
     create = lab.create(lab.body(), content_type=None, tags=("negative", "media-type"))
     lab.refuse(create, "create", "POST /sip-trunks without Content-Type", expected="4xx")
     update = lab.update(
-        lab.main, {"name": lab.name(), "provider_name": "refused"}, content_type=None, tags=("negative", "media-type")
+        lab.main,
+        {"name": lab.name(), "provider_name": "refused", "password": lab.canaries.password()},
+        content_type=None,
+        tags=("negative", "media-type"),
     )
     lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id} without Content-Type", expected="4xx", cleanup=False)
     did = lab.add_did(lab.main, _did(lab), content_type=None, tags=("negative", "media-type"))
@@ -72,7 +75,7 @@ def test_other_media_type_is_refused(lab: Lab) -> None:
         answer = lab.create(fields.encode(), content_type=form, tags=("negative", "no-json"))
         lab.refuse(answer, "create", "POST /sip-trunks, a form", expected="4xx")
     for media_type in ("text/plain", form):
-        body = {"name": lab.name(), "provider_name": "refused"}
+        body = {"name": lab.name(), "provider_name": "refused", "password": lab.canaries.password()}
         update = lab.update(lab.main, body, content_type=media_type, tags=("negative", "media-type"))
         lab.refuse(
             update,
@@ -95,9 +98,10 @@ def test_other_media_type_is_refused(lab: Lab) -> None:
     contract="/paths/~1sip-trunks/post/requestBody",
     needs=("create.accepted",),
 )
-def test_charset_parameter_is_accepted(lab: Lab) -> None:
+def test_charset_parameter_is_accepted(lab: Lab, with_charset: Answer) -> None:
     typed = "application/json; charset=utf-8"
-    lab.keep_spare(lab.accept(lambda: lab.create(content_type=typed), (200, 201), "create"))
+    if not with_charset.is_success:
+        lab.keep_spare(lab.accept(lambda: lab.create(content_type=typed), (200, 201), "create"))
     if lab.options.profile.includes(Profile.DEEP):
         lab.accept(lambda: lab.update(lab.main, {"name": lab.name()}, content_type=typed), (200,), "update")
 
@@ -122,14 +126,15 @@ def test_media_type_in_another_letter_case_is_accepted(lab: Lab) -> None:
     Level.DOCUMENTED,
     "No spelling of the media type takes a body past the field rules.",
     source=HEADERS,
-    sends="a create with port 0, as Application/JSON",
+    sends="a create with port 0, as Application/JSON and as application/json with a charset, UTF-8 or one that is none",
     accepts="any 4xx",
     contract="/paths/~1sip-trunks/post/requestBody",
     needs=("create.accepted",),
 )
 def test_odd_media_type_does_not_skip_validation(lab: Lab) -> None:
     for typed in lab.cases(
-        ("Application/JSON",), ("application/json;charset=UTF-8", "application/vnd.api+json", "APPLICATION/JSON")
+        ("Application/JSON", "application/json; charset=UTF-8", "application/json; charset=x-unknown"),
+        ("application/json;charset=utf-8", "application/vnd.api+json", "APPLICATION/JSON"),
     ):
         for changes in lab.cases(({"port": 0},), ({"transport": "sctp"},)):
             answer = lab.create(lab.body(**changes), content_type=typed, tags=("negative", "media-type"))
@@ -138,7 +143,7 @@ def test_odd_media_type_does_not_skip_validation(lab: Lab) -> None:
 
 def _broken_documents(lab: Lab) -> dict[str, bytes]:
     """Give bodies that are not JSON, each of them a valid create but for that."""
-    valid = _raw(lab.body())
+    valid = _raw(lab.body(password=lab.canaries.password('"\\é<&>')))
     fields = lab.body()
     latin = json.dumps(lab.body(name="Café"), ensure_ascii=False).encode("latin-1")
     return {
@@ -159,7 +164,7 @@ def _broken_documents(lab: Lab) -> dict[str, bytes]:
     Level.STANDARD,
     "A body that is not JSON is refused.",
     source="RFC 8259, sections 2 and 8.1",
-    sends="creates cut short, empty, with text behind, in Latin-1; an update cut short",
+    sends="creates cut short, empty, with text behind, in Latin-1, with a comma too many; updates cut short and empty",
     accepts="any 4xx",
     contract=JSON_BODY,
     profile=Profile.QUICK,
@@ -167,7 +172,7 @@ def _broken_documents(lab: Lab) -> dict[str, bytes]:
 )
 def test_malformed_json_is_refused(lab: Lab) -> None:
     documents = _broken_documents(lab)
-    for label in [*documents][:1] if lab.brief else lab.cases([*documents][:4], [*documents][4:]):
+    for label in [*documents][:1] if lab.brief else lab.cases([*documents][:5], [*documents][5:]):
         raw = documents[label]
         answer = lab.create(raw, tags=("negative", "no-json"))
         lab.refuse(answer, "create", f"POST /sip-trunks, a body {label}", expected="4xx")
@@ -176,6 +181,8 @@ def test_malformed_json_is_refused(lab: Lab) -> None:
     raw = _raw({"provider_name": "refused", "password": lab.canaries.password()})[:-1]
     update = lab.update(lab.main, raw, tags=("negative", "no-json"))
     lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, a body cut short", expected="4xx", cleanup=False)
+    update = lab.update(lab.main, b"", tags=("negative", "no-json"))
+    lab.refuse(update, "update", "PUT /sip-trunks/{trunk_id}, an empty body", expected="4xx", cleanup=False)
     if lab.options.profile.includes(Profile.DEEP):
         did = lab.add_did(lab.main, _raw(_did(lab))[:-1], tags=("negative", "no-json"))
         lab.refuse(did, "did", "POST …/dids, a body cut short", expected="4xx", cleanup=False)
@@ -193,8 +200,8 @@ def test_malformed_json_is_refused(lab: Lab) -> None:
 )
 def test_unusable_numbers_and_nesting_are_refused(lab: Lab) -> None:
     for label, value in lab.cases(
-        (("NaN", b"NaN"), ("an integer of 10,000 digits", b"9" * DIGITS)),
-        (("1e999", b"1e999"), ("Infinity", b"Infinity")),
+        (("NaN", b"NaN"), ("an integer of 10,000 digits", b"9" * DIGITS), ("1e999", b"1e999")),
+        (("Infinity", b"Infinity"),),
     ):
         raw = _raw(lab.body(port=987654321)).replace(b"987654321", value)
         answer = lab.create(raw, tags=("negative", "no-json"))
@@ -212,22 +219,27 @@ def test_unusable_numbers_and_nesting_are_refused(lab: Lab) -> None:
     Level.DOCUMENTED,
     "A body that is JSON but no object is refused.",
     source="Create SIP Trunk, request body",
-    sends="creates with null, a text and a valid create in a list; an update in a list; deep: a new DID in a list",
+    sends="creates with null, a number, true and a valid create in a list; updates with a list, an empty one, "
+    "null; a new DID in a list",
     accepts="400 or 422",
     contract="/components/schemas/TrunkCreate/type",
     needs=("create.accepted",),
 )
 def test_body_that_is_no_object_is_refused(lab: Lab) -> None:
-    for body in lab.cases((None, "text", [lab.body()]), ([], 42, True)):
+    for body in lab.cases((None, [lab.body()], 42, True), ("text", [], 1.5, False)):
         answer = lab.create(_raw(body), tags=("negative",))
         label = "a valid body in a list" if body and isinstance(body, list) else expect.show(body)
         lab.refuse(answer, "create", f"POST /sip-trunks, {label}")
-    for body in lab.cases(([{"provider_name": "refused"}],), ([], None, "text")):
+    for body in lab.cases(
+        ([{"provider_name": "refused", "password": lab.canaries.password()}], [], None), ("text", 42, True)
+    ):
         update = lab.update(lab.main, _raw(body), tags=("negative",))
-        lab.refuse(update, "update", f"PUT /sip-trunks/{{trunk_id}}, {expect.show(body)}", cleanup=False)
-    if lab.options.profile.includes(Profile.DEEP):
-        did = lab.add_did(lab.main, [_did(lab)], tags=("negative",))
-        lab.refuse(did, "did", "POST …/dids, a valid body in a list", cleanup=False)
+        lab.refuse(
+            update, "update", f"PUT /sip-trunks/{{trunk_id}}, {'a list' if body else expect.show(body)}", cleanup=False
+        )
+    for body in lab.cases(([_did(lab)],), (None, "text", 42)):
+        did = lab.add_did(lab.main, _raw(body), tags=("negative",))
+        lab.refuse(did, "did", f"POST …/dids, {expect.show(body)}", cleanup=False)
 
 
 @rule(
@@ -248,14 +260,18 @@ def test_odd_text_breaks_nothing(lab: Lab) -> None:
         "a byte order mark": b"\xef\xbb\xbf" + _raw(lab.body())[:-1] + b', "port": 5061}',
     }
     host = ".".join([*(letter * 60 for letter in "abcde"), "com"])  # longer than DNS allows; RFC 3261 sets no limit
-    long = {"provider_name": "p" * 300, "username": "u" * 300, "auth_realm": "r" * 300}
-    bodies |= {
+    long = {"provider_name": "p" * 300, "username": "u" * 300, "auth_realm": "r" * 5000}
+    apart = {
         "a domain of 300 characters": _raw(lab.body(domain=host)),
         "texts of 300 characters": _raw(lab.body(**long)),
     }
-    bodies["a port that no 32 bits hold"] = _raw(lab.body(port=2**31))
-    for label, raw in bodies.items():
+    together = "a domain and texts of 300 characters"
+    bodies |= {together: _raw(lab.body(domain=host, **long)), "a port that no 32 bits hold": _raw(lab.body(port=2**31))}
+    sent = list(bodies.items())
+    for label, raw in sent:  # it grows
         answer = lab.create(raw, tags=("odd",))
+        if label == together and answer.is_refusal:  # for one of them, perhaps: what of the other?
+            sent += apart.items()
         if answer.is_success:
             if b"\\u" in raw:  # what was taken must come out again
                 lab.client.send("GET", "/sip-trunks", operation="GET /sip-trunks")

@@ -3,82 +3,21 @@
 Source: the page *SIP Trunk DIDs*; ITU-T E.164 and ISO 3166-1 alpha-2 for their form.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
-
-import pytest
 
 from conformance import expect
 from conformance.client import ABSENT, Answer, NotJudged
 from conformance.expect import Broken
-from conformance.lab import Lab, did_path, path_of
+from conformance.lab import Lab, did_path
+from conformance.probes.numbers import Numbers, digits
 from conformance.refusals import Case, alone_first, field_cases
 from conformance.rules import Level, Profile, refuses, rule
 
 PAGE = "SIP Trunk DIDs"
 ADD = "/paths/~1sip-trunks~1{trunk_id}~1dids/post"
 MEMBERS = ("id", "number", "country_code", "formatted_number")
-
-
-@dataclass
-class Numbers:
-    """Two trunks, a DID on the first, and what became of it."""
-
-    path: str
-    second: str
-    number: str
-    added: Answer
-    listed: Answer
-    again: Answer
-    on_other: Answer
-    other_list: Answer  # of the second trunk, after it was refused the number
-    wrong_trunk: Answer | None = None
-    after_wrong: Answer | None = None
-    deleted: Answer | None = None
-    after_delete: Answer | None = None
-    deleted_twice: Answer | None = None
-    reused: Answer | None = None
-
-
-@pytest.fixture(scope="session")
-def numbers(lab: Lab) -> Numbers:
-    """A DID's whole life on a trunk of its own, beside another trunk."""
-    path, second = path_of(lab.take()), lab.main if lab.brief else path_of(lab.take())
-    added = _add(lab, path)
-    number = str(json.loads(added.request_body or b"{}")["number"])
-    did = {"country_code": "US", "number": number}
-    if lab.brief:
-        return Numbers(path, path, number, added, added, added, added, added)
-    found = Numbers(
-        path, second, number, added,
-        lab.dids(path), lab.add_did(path, did, tags=("taken",)), lab.add_did(second, did, tags=("taken",)),
-        lab.dids(second),
-    )  # fmt: skip
-    if there := did_path(path, added):
-        identity = there.rsplit("/", 1)[-1]
-        found.wrong_trunk = lab.client.send(
-            "DELETE", f"{second}/dids/{identity}", operation="DELETE /sip-trunks/{trunk_id}/dids/{phone_number_id}"
-        )
-        found.after_wrong = lab.dids(path)
-        found.deleted = lab.delete_did(there)
-        found.after_delete = lab.dids(path)
-        found.deleted_twice = lab.client.send(
-            "DELETE", there, operation="DELETE /sip-trunks/{trunk_id}/dids/{phone_number_id}"
-        )
-        found.reused = lab.add_did(second, did)
-    return found
-
-
-def _add(lab: Lab, path: str) -> Answer:
-    """Add a number that the environment does not have; a number that is taken already is left to its owner."""
-    for _ in range(4):
-        answer = lab.add_did(path, {"country_code": "US", "number": lab.number()})
-        if answer.status != 409:
-            return answer
-    return answer
 
 
 @rule(
@@ -97,6 +36,8 @@ def test_number_is_accepted(lab: Lab, numbers: Numbers) -> None:
         raise NotJudged(f"the environment may have no DIDs ({expect.summary(numbers.added)})")
     if numbers.added.is_refusal:
         lab.control("update")
+    if numbers.added.status == 404 and not lab.get(numbers.path).is_success:
+        raise NotJudged("the trunk was gone before its first DID came, which another rule judges")
     expect.status_in(numbers.added, (200, 201))
 
 
@@ -140,8 +81,8 @@ def _on(answer: Answer | None, number: str) -> list[Mapping[str, Any]]:
     Level.DOCUMENTED,
     "A DID stands in its trunk's list, once, as it was added.",
     source=PAGE,
-    sends="POST, then GET /sip-trunks/{trunk_id}/dids",
-    accepts="200 with id, number, country_code and formatted_number",
+    sends="POST of two numbers on a trunk, then GET /sip-trunks/{trunk_id}/dids of that and of a trunk without any",
+    accepts="200 with id, number, country_code and formatted_number of each; 200 with an empty list",
     contract="/paths/~1sip-trunks~1{trunk_id}~1dids/get/responses/200",
     profile=Profile.STANDARD,
     needs=("did.accepted",),
@@ -157,6 +98,15 @@ def test_did_is_listed(lab: Lab, numbers: Numbers) -> None:
             raise Broken(
                 f"{name} {expect.show(added.member(name))}", expect.show(entries[0].get(name)), added, numbers.listed
             )
+    older = numbers.older
+    if older is not None and older.is_success:
+        if not _on(numbers.listed, str(older.member("number"))):
+            raise Broken("the older DID too", "it is not there", older, numbers.listed)
+        for name in ("id", "formatted_number"):
+            if older.member(name) == added.member(name):
+                raise Broken(f"another {name} for another number", expect.show(added.member(name)), older, added)
+    if numbers.on_other.status == 409 and numbers.other_list.status < 500:
+        expect.status_in(numbers.other_list, (200,))
 
 
 @rule(
@@ -171,6 +121,8 @@ def test_did_is_listed(lab: Lab, numbers: Numbers) -> None:
 )
 def test_did_is_not_listed_on_another_trunk(lab: Lab, numbers: Numbers) -> None:
     lab.usable(numbers.added, "adding a DID")
+    if numbers.on_other.is_success:
+        raise NotJudged("the number was taken on the other trunk too, which another rule judges")
     if _on(numbers.other_list, numbers.number):
         raise Broken("a list without the other trunk's DID", "it is there", numbers.added, numbers.other_list)
 
@@ -251,6 +203,14 @@ def test_did_can_be_deleted(lab: Lab, numbers: Numbers) -> None:
     expect.status_in(numbers.deleted, (200,))
     if not isinstance(numbers.deleted.json, dict) or not isinstance(numbers.deleted.json.get("message"), str):
         raise Broken("a message", "none", numbers.deleted)
+    older = numbers.older
+    if older is not None and older.is_success and not _on(numbers.after_delete, str(older.member("number"))):
+        raise Broken(
+            "the other DID still on its trunk",
+            "it is gone",
+            numbers.deleted,
+            *([numbers.after_delete] if numbers.after_delete else []),
+        )
     if _on(numbers.after_delete, numbers.number):
         raise Broken(
             "a list without the DID",
@@ -295,6 +255,8 @@ def test_deleted_number_can_be_used_again(lab: Lab, numbers: Numbers) -> None:
     lab.usable(numbers.added, "adding a DID")
     if numbers.reused is None or numbers.deleted is None or not numbers.deleted.is_success:
         raise NotJudged("the DID was not deleted")
+    if numbers.again.is_success or numbers.on_other.is_success:
+        raise NotJudged("the number was on another trunk or twice on its own, which another rule judges")
     if numbers.reused.status == 409:
         raise Broken("201 or 200", expect.summary(numbers.reused), numbers.deleted, numbers.reused)
 
@@ -311,22 +273,14 @@ def test_deleted_number_can_be_used_again(lab: Lab, numbers: Numbers) -> None:
 )
 @refuses("did")
 def test_number_that_is_not_e164_is_refused(lab: Lab) -> list[Case]:
-    plain = lab.number()
+    plain = lab.refused_number
     eastern = "+1" + plain[2:].translate({ord("0") + digit: 0x0660 + digit for digit in range(10)})
     spaced = f"{plain[:5]} {plain[5:8]} {plain[8:]}"
     telling = (plain[1:], "+02025550123", "+1202555012345678"[:17], "+1", spaced, f"{plain[:-1]}x", eastern)
     hyphened = f"{plain[:5]}-{plain[5:8]}-{plain[8:]}"
-    more = (
-        hyphened,
-        "00" + plain[1:],
-        "+",
-        f"+{plain}",
-        f"tel:{plain}",
-        f"{plain};ext=1",
-        f"({plain[:5]}){plain[5:]}",
-        "+1.2025550123",
-    )
-    return alone_first(field_cases("number", telling, more))
+    more = (hyphened, "00" + plain[1:], "+", f"+{plain}")
+    rest = (f"tel:{plain}", f"{plain};ext=1", f"({plain[:5]}){plain[5:]}", "+1.2025550123")
+    return alone_first(field_cases("number", telling, more, rest))
 
 
 @rule(
@@ -343,7 +297,7 @@ def test_number_that_is_not_e164_is_refused(lab: Lab) -> list[Case]:
 def test_number_is_required(lab: Lab) -> list[Case]:
     return [
         Case("without number", "number", ABSENT),
-        *field_cases("number", (None, int(lab.number()[1:]), [lab.number()]), ("", True, 1.5, {})),
+        *field_cases("number", (None, int(lab.refused_number[1:]), [lab.refused_number]), ("", True, {}), (1.5,)),
     ]
 
 
@@ -405,18 +359,17 @@ def test_country_code_is_required(lab: Lab) -> list[Case]:
     contract="/components/schemas/Number",
     needs=("did.accepted",),
 )
-def test_number_of_15_digits_is_accepted(lab: Lab) -> None:
-    number = f"+49211{_digits(lab)}"
+def test_number_of_15_digits_is_accepted(lab: Lab, numbers: Numbers) -> None:
+    number = f"+49211{digits(lab)}"
 
     def send() -> Answer:
         return lab.add_did(lab.main, {"country_code": "DE", "number": number})
 
-    answer = lab.accept(send, (200, 201), "did") if (first := send()).status not in {200, 201, 409} else first
-    if answer.is_success and (path := did_path(lab.main, answer)):
-        lab.delete_did(path)
+    answer = numbers.older or send()
+    if answer.status not in {200, 201, 409}:
+        answer = lab.accept(send, (200, 201), "did")
+        if answer.is_success and (path := did_path(lab.main, answer)):
+            lab.delete_did(path)
     if answer.is_success:
         expect.member_is(answer, "number", number)
-
-
-def _digits(lab: Lab) -> str:
-    return f"{int(lab.options.run_id, 16) % 10**9 + 10**9:010d}"
+        expect.member_is(answer, "country_code", "DE")

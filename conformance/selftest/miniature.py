@@ -273,8 +273,8 @@ class Api:
         return {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "999", "X-RateLimit-Reset": "60"}
 
     def now(self) -> str:
-        """Give the time."""
-        return self.written(time.time())
+        """Give the time, by a clock that is a little fast: each request takes a fiftieth of a second more."""
+        return self.written(time.time() + self.served / 50)
 
     def written(self, seconds: float) -> str:
         """Write a time."""

@@ -314,6 +314,29 @@ def coarse_clock(api: Api) -> None:
 
 
 @variant("time.form")
+def updated_at_by_the_minute(api: Api) -> None:
+    """updated_at is of a clock that counts whole minutes, unlike created_at."""
+    around(
+        api,
+        "change",
+        lambda inner, trunk, values: (inner(trunk, values), trunk.update(updated_at=f"{api.now()[:17]}00Z")),
+    )
+
+
+@variant("time.form")
+def idle_updates_keep_updated_at(api: Api) -> None:
+    """An update that changes nothing leaves updated_at alone."""
+
+    def keep(inner: Inner, trunk: Trunk, values: dict[str, Any]) -> None:
+        was, idle = trunk["updated_at"], all(trunk[name] == value for name, value in values.items())
+        inner(trunk, values)
+        if idle:
+            trunk["updated_at"] = was
+
+    around(api, "change", keep)
+
+
+@variant("time.form")
 def another_clock(api: Api) -> None:
     """The server's clock is five hours behind, and its Date header with it."""
     around(api, "written", lambda inner, seconds: inner(seconds - 18000))
@@ -813,6 +836,30 @@ def challenge_with_a_realm(api: Api) -> None:
             else None
         ),
     )
+
+
+@variant("auth.spaces")
+def several_challenges(api: Api) -> None:
+    """A 401 has a challenge of Basic beside that of Bearer."""
+    challenges = 'Basic realm="trunks", Bearer realm="trunks"'
+    refusals(
+        api,
+        lambda _request, answer: (
+            answer.headers.update({"WWW-Authenticate": challenges}) if answer.status == 401 else None
+        ),
+    )
+
+
+@variant("status.refusal", "id.form")
+def other_ids_are_422(api: Api) -> None:
+    """An id that is no UUID is answered 422, as where the path's parameter has that type."""
+
+    def typed(inner: Inner, request: Request) -> Any:
+        if not re.fullmatch(r"[0-9a-f-]{36}", request.trunk_id):
+            raise Refused(422, "VALIDATION_ERROR", "The id is no UUID.")
+        return inner(request)
+
+    around(api, "find", typed)
 
 
 @variant("limits", warns=["answer.rate-limit-headers.outside"])

@@ -6,7 +6,7 @@ from kit import TOKENS, Script, reply
 
 from conformance import runs
 from conformance.client import FIRST, NotJudged
-from conformance.listing import listed, names_in_list
+from conformance.listing import listed
 from conformance.transport import Reply
 
 IDS = [f"t{number}" for number in range(23)]
@@ -124,11 +124,6 @@ def test_list_that_ignores_queries_ends():
 def test_trunk_that_is_missing_is_missing():
     """Looking for what is not there ends without it."""
     assert "nowhere" not in listed(bench(link), until=frozenset({"nowhere"}))
-
-
-def test_names_of_all_pages_are_given():
-    """The names in the list come with the page they stand on."""
-    assert list(names_in_list(bench(cursor_in_body))) == [f"n {id}" for id in IDS]
 
 
 @pytest.mark.parametrize("document", [None, {}, "x", 1, [None, 1, "x", []]], ids=repr)

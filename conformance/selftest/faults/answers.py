@@ -1,7 +1,12 @@
 """Faults in the form of answers."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from conformance.selftest.catalogue import after, around, fault, refusals, shown
-from conformance.selftest.miniature import Answer, Api, Refused, Request
+from conformance.selftest.miniature import Answer, Api, Refused, Request, Trunk
+
+Inner = Callable[..., Any]
 
 
 @fault("answer.no-5xx")
@@ -153,3 +158,39 @@ def verify_changes_the_username(api: Api) -> None:
         trunk["username"] = trunk["username"].upper()
 
     around(api, "keep_verified", keep)
+
+
+@fault("answer.json")
+def utf_16(api: Api) -> None:
+    """Answers are written in UTF-16."""
+    around(api, "write", lambda inner, document: inner(document).decode().encode("utf-16"))
+
+
+@fault("answer.json")
+def not_a_number(api: Api) -> None:
+    """A health check tells NaN milliseconds."""
+    shown(api, "health", lambda data: data.update(response_time_ms=float("nan")))
+
+
+@fault("answer.verified-by-verify", also=["list.up-to-date"])
+def verify_verifies_all(api: Api) -> None:
+    """Verify verifies every trunk of the same domain."""
+
+    def spread(_inner: Inner, trunk: Trunk, found: Mapping[str, Any]) -> None:
+        for other in api.trunks.values():
+            if other["environment"] == trunk["environment"] and other["domain"] == trunk["domain"]:
+                other.update(found)
+
+    around(api, "keep_verified", spread)
+
+
+@fault("answer.verified-by-verify")
+def a_reset_resets_all(api: Api) -> None:
+    """A change that takes the verification away takes it from every trunk of the environment."""
+
+    def spread(inner: Inner, trunk: Trunk, values: Mapping[str, Any]) -> None:
+        for other in api.trunks.values():
+            if other["environment"] == trunk["environment"]:
+                inner(other, values)
+
+    around(api, "unverify", spread)

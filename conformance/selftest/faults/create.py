@@ -224,3 +224,53 @@ def null_port_is_one(api: Api) -> None:
     check(api, "create", "port", lambda inner, value: 1 if value is None else inner(value))
     check(api, "create", "transport", lambda inner, value: "tls" if value is None else inner(value))
     check(api, "create", "is_active", lambda inner, value: False if value is None else inner(value))
+
+
+@fault("create.port.default")
+def no_default_beside_a_proxy(api: Api) -> None:
+    """With an outbound proxy the default port is 5060, also for tls."""
+    stored(api, lambda request, trunk: trunk.update(port=5060) if _has_proxy_alone(request) else None)
+
+
+def _has_proxy_alone(request: Request) -> bool:
+    return "port" not in request.fields and bool(request.fields.get("outbound_proxy"))
+
+
+@fault("create.transport.default", also=["create.port.kept"])
+def port_picks_the_transport(api: Api) -> None:
+    """Port 5060 without a transport makes it udp."""
+    stored(
+        api,
+        lambda request, trunk: (
+            trunk.update(transport="udp") if trunk["port"] == 5060 and "transport" not in request.fields else None
+        ),
+    )
+
+
+@fault("create.name.longest")
+def no_short_names(api: Api) -> None:
+    """A name of one character is refused."""
+    wants(api, "create", lambda values: len(values["name"]) < 2)
+
+
+@fault("create.refused-makes-nothing", also=["list.complete-at-end"])
+def refused_for_activity_but_made(api: Api) -> None:
+    """A create that is refused for is_active true has made the trunk all the same."""
+
+    def make(inner: Inner, values: dict[str, Any]) -> None:
+        try:
+            inner(values)
+        except Refused:
+            trunk = api.new_trunk(Request("POST", "", {}, b"", environment="first"), {**values, "is_active": False})
+            api.trunks[trunk["id"]] = trunk
+            raise
+
+    around(api, "want_startable", make)
+
+
+@fault(
+    "create.echo", also=["answer.as-sent", "read.accepted", "update.domain.changes", "update.outbound_proxy.changes"]
+)
+def hosts_get_a_dot(api: Api) -> None:
+    """A dot is put behind every domain."""
+    check(api, "create", "domain", lambda inner, value: f"{inner(value)}.")

@@ -120,3 +120,14 @@ def plan_may_list(api: Api) -> None:
 def plan_is_a_404(api: Api) -> None:
     """An environment without the feature is answered 404."""
     refusals(api, lambda request, answer: setattr(answer, "status", 404) if request.environment == "planless" else None)
+
+
+@fault("auth.challenge")
+def basic_challenge(api: Api) -> None:
+    """A 401 asks for Basic credentials."""
+    refusals(
+        api,
+        lambda _request, answer: (
+            answer.headers.update({"WWW-Authenticate": 'Basic realm="x"'}) if answer.status == 401 else None
+        ),
+    )

@@ -125,3 +125,9 @@ def _still(request: Request, had: list[dict[str, Any]]) -> Answer | None:
     if any(did["trunk_id"] == request.trunk_id for did in had) and request.environment == "first":
         return Answer(409, {"success": False, "message": "The trunk has DIDs.", "code": "TRUNK_HAS_DIDS"})
     return None
+
+
+@fault("delete.not-listed")
+def verified_trunks_stay(api: Api) -> None:
+    """The delete of a verified trunk is answered as done, and does nothing."""
+    around(api, "remove", lambda inner, trunk: None if trunk["is_verified"] else inner(trunk))

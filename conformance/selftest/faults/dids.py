@@ -145,3 +145,43 @@ def number_is_never_free(api: Api) -> None:
     gone: set[str] = set()
     noting(api, "remove_did", lambda did: gone.add(did["number"]))
     around(api, "is_taken", lambda inner, trunk, number: number in gone or inner(trunk, number))
+
+
+@fault("did.listed", also=["delete.has-dids", "did.deleted", "did.delete.own-trunk-alone", "isolation.nothing-changes"])
+def only_the_first_did_is_listed(api: Api) -> None:
+    """The list of DIDs has the first alone."""
+    around(api, "list_dids", lambda inner, request: _first_alone(inner(request)))
+
+
+def _first_alone(answer: Answer) -> Answer:
+    answer.document["data"] = answer.document["data"][:1]
+    return answer
+
+
+@fault("did.listed", also=["did.refused-not-stored"])
+def no_dids_is_404(api: Api) -> None:
+    """A list of DIDs without any is answered 404."""
+
+    def tell(_request: Request, answer: Answer) -> Answer | None:
+        if answer.status == 200 and not answer.document["data"]:
+            return Answer(404, {"success": False, "message": "There are none.", "code": "NOT_FOUND"}, answer.headers)
+        return None
+
+    after(api, "list-dids", tell)
+
+
+@fault("did.deleted", also=["delete.has-dids"])
+def all_dids_are_deleted(api: Api) -> None:
+    """The delete of a DID takes all DIDs of its trunk."""
+
+    def clear(inner: Inner, did: dict[str, Any]) -> None:
+        for one in api.dids_of(did["trunk_id"]):
+            inner(one)
+
+    around(api, "remove_did", clear)
+
+
+@fault("did.number.longest", also=["did.listed", "answer.as-sent"])
+def every_did_is_american(api: Api) -> None:
+    """A new DID is told with the country code US."""
+    shown(api, "add-did", lambda did: did.update(country_code="US"))

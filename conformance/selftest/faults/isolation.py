@@ -9,7 +9,12 @@ from conformance.selftest.miniature import Answer, Api, Request, Trunk
 
 Inner = Callable[..., Any]
 CHANGES = "isolation.nothing-changes"
-ALSO = {"update": (CHANGES, "answer.as-sent"), "add-did": (CHANGES,), "delete-did": (CHANGES,)}
+ALSO = {
+    "update": (CHANGES, "answer.as-sent"),
+    "add-did": (CHANGES,),
+    "delete-did": (CHANGES,),
+    "verify": ("answer.verified-by-verify",),
+}
 
 
 def hole(api: Api, operation: str) -> None:
@@ -105,3 +110,38 @@ def foreign_read_is_409(api: Api) -> None:
             answer.status = 409
 
     after(api, "read", tell)
+
+
+@fault("isolation.bad-update")
+def foreign_bad_update_is_409(api: Api) -> None:
+    """A bad update of another environment's trunk is told apart from one of nothing, with 409."""
+
+    def tell(request: Request, answer: Answer) -> None:
+        bad = b'"port": 0' in request.body
+        if bad and answer.status == 404 and request.trunk_id in api.trunks and request.environment == "other":
+            answer.status = 409
+
+    after(api, "update", tell)
+
+
+@fault("isolation.delete-did", also=["isolation.nothing-changes"])
+def dids_by_way_of_any_trunk(api: Api) -> None:
+    """Another environment's DID can be deleted by way of a trunk of one's own."""
+
+    def find_did(inner: Inner, request: Request) -> Any:
+        trunk, did = api.find(request), api.dids.get(request.did_id)
+        return did if did and trunk["environment"] == "other" else inner(request)
+
+    around(api, "find_did", find_did)
+
+
+@fault("answer.verified-by-verify", also=["isolation.nothing-changes"])
+def foreign_verify_is_done(api: Api) -> None:
+    """A Verify of another environment's trunk is answered 404, but done."""
+
+    def do(request: Request, answer: Answer) -> None:
+        trunk = api.trunks.get(request.trunk_id)
+        if answer.status == 404 and trunk and trunk["environment"] != request.environment:
+            api.keep_verified(trunk, {"is_verified": True, "health_status": "healthy"})
+
+    after(api, "verify", do)

@@ -40,7 +40,7 @@ def checked_at_another_time(api: Api) -> None:
     shown(api, "health", lambda data: data.update(checked_at=f"{data['checked_at'][:4]}-01-01T00:00:00Z"))
 
 
-@fault("health.leaves-verification")
+@fault("health.leaves-verification", also=["answer.verified-by-verify"])
 def health_verifies(api: Api) -> None:
     """A health check that succeeds verifies the trunk."""
 
@@ -99,7 +99,7 @@ def verify_never_succeeds(api: Api) -> None:
     around(api, "verify", verify)
 
 
-@fault("verify.sets-verified", also=["verify.failed.unverified"])
+@fault("verify.sets-verified", also=["answer.verified-by-verify", "verify.failed.unverified"])
 def verify_is_not_kept(api: Api) -> None:
     """What Verify finds is told, and not kept."""
     around(api, "keep_verified", lambda _inner, _trunk, _found: None)

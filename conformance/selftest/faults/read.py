@@ -82,13 +82,13 @@ def list_without_names(api: Api) -> None:
     shown(api, "list", lambda trunk: trunk.pop("name"))
 
 
-@fault("list.up-to-date")
+@fault("list.up-to-date", also=["answer.verified-by-verify"])
 def list_says_verified(api: Api) -> None:
     """The list says of every trunk that it is verified."""
     shown(api, "list", lambda trunk: trunk.update(is_verified=True))
 
 
-@fault("answer.as-sent")
+@fault("answer.as-sent", "list.up-to-date")
 def list_is_stale(api: Api) -> None:
     """The list tells the name that a trunk was created with."""
     names: dict[str, str] = {}
@@ -127,3 +127,48 @@ def no_allow(api: Api) -> None:
 def list_of_the_unverified(api: Api) -> None:
     """The list has only trunks that are not active."""
     around(api, "own", lambda inner, request: [trunk for trunk in inner(request) if not trunk["is_active"]])
+
+
+@fault("answer.no-5xx")
+def crashes_on_another_id(api: Api) -> None:
+    """An id that is no UUID brings about a 500."""
+
+    def crash(request: Request, answer: Answer) -> None:
+        if answer.status == 404 and "no-such-id" in request.trunk_id:
+            answer.status = 500
+
+    after(api, "read", crash)
+
+
+@fault("list.complete-at-end")
+def list_without_what_has_numbers(api: Api) -> None:
+    """The list lacks trunks that have DIDs."""
+
+    def own(inner: Inner, request: Request) -> Any:
+        return [one for one in inner(request) if request.operation != "list" or not api.dids_of(one["id"])]
+
+    around(api, "own", own)
+
+
+@fault("list.complete-at-end")
+def list_has_the_changed_twice(api: Api) -> None:
+    """A trunk that was updated stands twice in the list."""
+
+    def own(inner: Inner, request: Request) -> Any:
+        found = inner(request)
+        again = [one for one in found if one["updated_at"] != one["created_at"] and request.operation == "list"]
+        return found + again
+
+    around(api, "own", own)
+
+
+@fault("list.shape")
+def empty_list_is_404(api: Api) -> None:
+    """A list without a trunk is answered 404."""
+
+    def tell(_request: Request, answer: Answer) -> Answer | None:
+        if answer.status == 200 and not answer.document["data"]:
+            return Answer(404, {"success": False, "message": "There are none.", "code": "NOT_FOUND"}, answer.headers)
+        return None
+
+    after(api, "list", tell)

@@ -127,3 +127,9 @@ def strength(api: Api) -> None:
             answer.document["strength"] = len(set(password))
 
     refusals(api, score)
+
+
+@fault("redaction.twins")
+def list_tells_the_last_letter(api: Api) -> None:
+    """The list tells the last character of each password, behind a mask."""
+    shown(api, "list", lambda trunk: trunk.update(note=f"***{api.trunks[trunk['id']]['password'][-1:]}"))

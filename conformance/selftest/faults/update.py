@@ -1,5 +1,6 @@
 """Faults in an update."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,7 +11,6 @@ from conformance.selftest.miniature import Answer, Api, Request, Trunk
 
 Inner = Callable[..., Any]
 IGNORED = ("provider_name", "auth_realm")
-TOGETHER = {"name", "port", "transport"}  # what the kit changes in one request
 VISIBLE = ("name", "provider_name", "domain", "username", "port", "transport", "outbound_proxy", "auth_realm")
 
 
@@ -42,7 +42,6 @@ def ignored(api: Api, field: str) -> None:
 for field in (one for one in VISIBLE if one not in IGNORED):
     fault(
         f"update.{field}.changes",
-        also=["update.limits-accepted"] if field in TOGETHER else [],
         name=f"update-does-not-tell-{field}",
         says=f"The answer to an update of {field} lacks it.",
     )(partial(untold, field=field))
@@ -115,13 +114,35 @@ def updated_an_hour_off(api: Api) -> None:
     changed(api, lambda trunk, _values: trunk.update(updated_at=f"{trunk['updated_at'][:4]}-01-01T00:00:00Z"))
 
 
+def standing_still(api: Api, operation: str) -> None:
+    """Let an operation tell created_at as updated_at."""
+    shown(api, operation, lambda trunk: trunk.update(updated_at=trunk["created_at"]))
+
+
+for operation in ("update", "read"):
+    fault(
+        "update.updated-at.now",
+        name=f"updated-at-stands-still-in-{operation}",
+        says=f"updated_at never moves in the answers of {operation}.",
+    )(partial(standing_still, operation=operation))
+
+
+@fault("update.updated-at.now")
+def updated_at_stands_still_on_a_slow_clock(api: Api) -> None:
+    """updated_at never moves, and by the server's clock the run takes less than a second."""
+    around(api, "now", lambda _inner: api.written(time.time()))
+    standing_still(api, "update")
+
+
 @fault("update.created-at.stays", "answer.created-at.steady", also=["update.only-sent-fields"])
 def created_at_moves(api: Api) -> None:
     """An update moves created_at."""
     changed(api, lambda trunk, _values: trunk.update(created_at=f"{trunk['created_at'][:4]}-01-01T00:00:00Z"))
 
 
-@fault("update.refused-changes-nothing", also=["answer.as-sent", "update.null.not-stored"])
+@fault(
+    "update.refused-changes-nothing", also=["answer.as-sent", "update.null.not-stored", "update.empty-changes-nothing"]
+)
 def changes_before_it_refuses(api: Api) -> None:
     """A refused update has changed the fields that were good."""
 
@@ -167,6 +188,12 @@ def update_verifies(api: Api) -> None:
 
 
 @fault("update.empty-changes-nothing", also=["answer.as-sent"])
+def empty_update_unsets(api: Api) -> None:
+    """An update without a field unsets the outbound proxy and the realm."""
+    changed(api, lambda trunk, values: None if values else trunk.update(outbound_proxy=None, auth_realm=None))
+
+
+@fault("update.empty-changes-nothing", also=["answer.as-sent"])
 def empty_update_resets(api: Api) -> None:
     """An update without a field sets port and transport to their defaults."""
     changed(api, lambda trunk, values: None if values else trunk.update(transport="tls", port=5061))
@@ -188,3 +215,59 @@ def realm_for_all(api: Api) -> None:
                 other["auth_realm"] = other["auth_realm"] or values["auth_realm"]
 
     changed(api, spread)
+
+
+@fault("update.refused-changes-nothing", also=["update.empty-changes-nothing", "answer.as-sent"])
+def changes_what_stands_before_the_bad(api: Api) -> None:
+    """A refused update has changed the fields that stand before the bad one in the alphabet."""
+
+    def half(request: Request, answer: Answer) -> None:
+        trunk = api.trunks.get(request.trunk_id)
+        if request.operation == "update" and answer.status == 422 and trunk and answer.document.get("errors"):
+            first = min(answer.document["errors"])
+            trunk.update({name: value for name, value in request.fields.items() if name < first and name in VISIBLE})
+
+    refusals(api, half)
+
+
+def after_refusal(api: Api, change: Callable[[Trunk], object]) -> None:
+    """Do something to a trunk whose update is refused for a field."""
+
+    def do(request: Request, answer: Answer) -> None:
+        trunk = api.trunks.get(request.trunk_id)
+        own = trunk is not None and trunk["environment"] == request.environment
+        if request.operation == "update" and answer.document.get("errors") and trunk and own:
+            change(trunk)
+
+    refusals(api, do)
+
+
+@fault("update.refused-changes-nothing", also=["answer.verified-by-verify", "verify.sets-verified"])
+def refused_update_unverifies(api: Api) -> None:
+    """A refused update takes the verification away."""
+    after_refusal(api, lambda trunk: trunk.update(is_verified=False, is_active=False))
+
+
+@fault("update.refused-changes-nothing")
+def refused_update_moves_updated_at(api: Api) -> None:
+    """A refused update moves updated_at."""
+    after_refusal(api, lambda trunk: trunk.update(updated_at=f"{trunk['updated_at'][:4]}-02-01T00:00:00Z"))
+
+
+@fault("update.null.not-stored", "answer.types")
+def null_activity_is_stored(api: Api) -> None:
+    """null as is_active is stored."""
+    check = api.checks["update"]["is_active"]
+    api.checks["update"]["is_active"] = lambda value: None if value is None else check(value)
+
+
+@fault("update.username.resets-verification")
+def only_active_trunks_are_reset(api: Api) -> None:
+    """A change takes the verification away from an active trunk alone."""
+    around(api, "unverify", lambda inner, trunk, values: inner(trunk, values) if trunk["is_active"] else None)
+
+
+@fault("update.port.changes", "update.limits-accepted")
+def update_refuses_the_ends(api: Api) -> None:
+    """An update refuses the ports 1 and 65535."""
+    wants(api, "update", lambda values: values.get("port") in {1, 65535})
