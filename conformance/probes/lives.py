@@ -63,8 +63,7 @@ def verified(lab: Lab, unverified: Life) -> Life:
     take("read after name", lab.get(life.path))
     if bystander := lab.spare(lambda made: same_host(made.member("domain"), lab.domain)):  # nobody touches it again
         lab.verify(path_of(bystander))
-    both = lab.update(life.path, {"provider_name": "carrier-z", "is_active": True})  # active already
-    take("provider_name", both if both.is_success else lab.update(life.path, {"provider_name": "carrier-z"}))
+    take("provider_name", lab.update(life.path, {"provider_name": "carrier-z"}))
     take("read after provider_name", life.steps["provider_name"])
     identity = str(life.steps["read after verify"].member("id"))
     pages = listed(lab, until=frozenset({identity}))

@@ -219,14 +219,14 @@ def test_unusable_numbers_and_nesting_are_refused(lab: Lab) -> None:
     Level.DOCUMENTED,
     "A body that is JSON but no object is refused.",
     source="Create SIP Trunk, request body",
-    sends="creates with null, a number, true and a valid create in a list; updates with a list, an empty one, "
+    sends="creates with null, a text, a number, true and a valid create in a list; updates with a list, an empty one, "
     "null; a new DID in a list",
     accepts="400 or 422",
     contract="/components/schemas/TrunkCreate/type",
     needs=("create.accepted",),
 )
 def test_body_that_is_no_object_is_refused(lab: Lab) -> None:
-    for body in lab.cases((None, [lab.body()], 42, True), ("text", [], 1.5, False)):
+    for body in lab.cases((None, "text", [lab.body()], 42, True), ([], 1.5, False)):
         answer = lab.create(_raw(body), tags=("negative",))
         label = "a valid body in a list" if body and isinstance(body, list) else expect.show(body)
         lab.refuse(answer, "create", f"POST /sip-trunks, {label}")

@@ -36,7 +36,8 @@ class Foreign:
 @pytest.fixture(scope="session")
 def own(lab: Lab) -> Answer:
     """A trunk of the other environment's own, which shows that its token works; it stays through the run."""
-    return lab.usable(lab.create(actor=OTHER), "a create in the other environment")
+    created = lab.create(lab.body(transport="tls", port=5060), actor=OTHER)
+    return lab.usable(created, "a create in the other environment")
 
 
 @pytest.fixture(scope="session")

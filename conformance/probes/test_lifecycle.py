@@ -254,7 +254,7 @@ def test_active_trunk_can_be_turned_off(verified: Life) -> None:
     Level.DOCUMENTED,
     "A change of {field} leaves the verification alone.",
     source="Update SIP Trunk",
-    sends="PUT with {field} on a verified trunk, then GET (provider_name beside is_active true on an active one)",
+    sends="PUT with {field} on a verified trunk, then GET",
     accepts="is_verified true; still active, unless is_active was changed",
     contract=f"{UPDATE}/description",
     needs=("activation.verified",),

@@ -151,7 +151,7 @@ def _twins(
 
 
 def _created(lab: Lab, password: str) -> list[Answer]:
-    made = lab.create(lab.body(password=password, port=5060))
+    made = lab.create(lab.body(password=password, transport="tcp", port=5061))
     if not made.is_success:
         raise NotJudged("a create was refused")
     answers = [made]

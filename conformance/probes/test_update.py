@@ -543,6 +543,7 @@ def _no_refusal_took_a_verification(lab: Lab) -> None:
             refused.pop(answer.path, None)
         elif answer.method != "GET":
             shown.pop(answer.path.removesuffix("/verify"), None)
+            refused.pop(answer.path.removesuffix("/verify"), None)
 
 
 def _no_refused_name_came_back(lab: Lab) -> None:
