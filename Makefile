@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv/.peers
 
-.PHONY: demo serve test services docs bench clean
+.PHONY: demo serve test services docs bench bench-growth bench-soak bench-company bench-profile clean
 
 demo: $(READY)
 	@$(BIN)/python demo/run.py
@@ -35,9 +35,15 @@ services:
 docs: $(READY)
 	@$(BIN)/python docs/build.py
 
-# BENCH=… are options of benchmarks/bench.py, such as BENCH="--rounds 9 --full".
+# BENCH=… are options of the script, such as BENCH="--rounds 9 --full".
 bench: $(PEERS)
 	@$(BIN)/python benchmarks/bench.py $(BENCH)
+
+bench-growth bench-soak bench-company: bench-%: $(PEERS)
+	@$(BIN)/python benchmarks/$*.py $(BENCH)
+
+bench-profile: $(PEERS)
+	@$(BIN)/python benchmarks/profile_request.py $(BENCH)
 
 clean:
 	rm -rf .venv site benchmarks/prism/node_modules

@@ -28,6 +28,7 @@ from servers import Kind, Server
 
 RESULTS = servers.HERE / "results" / "bench.json"
 WARM_UP_SECONDS = 0.3
+WARM_UP_REQUESTS = 20_000  # until the journal and every cache are full
 PAUSE_SECONDS = 0.003  # of the client that sees how long the event loop is blocked
 SIZES = (10, 1_000, 100_000)
 FIXTURES = ("trunkmock", "trunkmock_server", "trunkmock_asgi")
@@ -173,13 +174,19 @@ def _blocked(server: Server, token: str, small: load.Request, seconds: float) ->
 def memory(options: argparse.Namespace) -> dict[str, Any]:
     """Send many requests to the mock with never more than 16 trunks, and see whether it grows."""
     count = 1_000_000 if options.full else options.requests
+    rss: list[int] = []
+    sent = 0
+
+    def note(times: Sequence[float]) -> None:
+        nonlocal sent
+        sent += len(times)
+        if sent > WARM_UP_REQUESTS:
+            rss.append(server.rss())
+
     with servers.running(servers.MOCK) as server:
         scripts = [load.lifecycle() for _ in range(16)]
-        load.drive(server.address, scripts, requests=20_000)
-        rss = [server.rss()]
-        for _ in range(10):
-            load.drive(server.address, [load.lifecycle() for _ in range(16)], requests=count // 10)
-            rss.append(server.rss())
+        load.drive(server.address, scripts, requests=WARM_UP_REQUESTS + count, every=0.5, note=note)
+        rss.append(server.rss())
     return {"requests": count, "rss": rss}
 
 
@@ -276,6 +283,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--most-trunks", type=int, default=SIZES[-1])
     parser.add_argument("--json", type=Path, default=RESULTS, help="where the figures go (default: %(default)s)")
     parser.add_argument("--show", action="store_true", help="measure nothing, print what was recorded last")
+    parser.add_argument("--beside", metavar="JSON", type=Path, help="show these earlier figures as well")
     return parser.parse_args(argv)
 
 
@@ -292,7 +300,8 @@ def main(argv: list[str] | None = None) -> None:
                 print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
         recorded["machine"] = servers.machine(options.seconds)
         options.json.write_text(json.dumps(recorded, indent=1) + "\n", "utf-8")
-    print(table.text(recorded))
+    earlier = json.loads(options.beside.read_text("utf-8")) if options.beside else None
+    print(table.text(recorded, earlier))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from array import array
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ def measure(address: Address, request: Request, connections: int, seconds: float
     With `tokens`, that many environments have it in turns.
     """
     if WRK is None or seconds < 1:
-        scripts = [_again(request, number, tokens) for number in range(connections)]
+        scripts = [again(request, number, tokens) for number in range(connections)]
         return summary(drive(address, scripts, seconds=seconds), seconds)
     call(address, request if not tokens else request.of("talq_benchmark_0"))
     command = [
@@ -163,7 +163,8 @@ Script = Generator[Request, bytes, None]
 """Gives requests, and is given the body of the answer to each; at its end, the connection is closed."""
 
 
-def _again(request: Request, first: int, tokens: int) -> Script:
+def again(request: Request, first: int = 0, tokens: int = 0) -> Script:
+    """Send a request for ever; with `tokens`, that many environments have it in turns."""
     turn = first
     while True:
         yield request.of(f"talq_benchmark_{turn % tokens}") if tokens else request
@@ -251,23 +252,38 @@ def _encoded(request: Request, base: str) -> bytes:
 
 
 def drive(
-    address: Address, scripts: Sequence[Script], *, seconds: float = float("inf"), requests: float = float("inf")
+    address: Address,
+    scripts: Sequence[Script],
+    *,
+    seconds: float = float("inf"),
+    requests: float = float("inf"),
+    every: float = float("inf"),
+    note: Callable[["array[float]"], None] | None = None,
 ) -> "array[float]":
-    """Let the scripts talk until they end, the time is up or so many are answered; give the times in seconds."""
-    took = array("d")
+    """Let the scripts talk until they end, the time is up or so many are answered; give the times in seconds.
+
+    With `note`, that is handed them every so many seconds, and they are not given again.
+    """
+    took, count = array("d"), 0
     with selectors.DefaultSelector() as selector:
         for script in scripts:
             talk = _Talk(address, script)
             selector.register(talk.socket, selectors.EVENT_READ, talk)
-        end = time.perf_counter() + seconds
-        while selector.get_map() and len(took) < requests and time.perf_counter() < end:
+        now = time.perf_counter()
+        end, due = now + seconds, now + every
+        while selector.get_map() and count < requests and now < end:
             for key, _ in selector.select(1):
                 talk = key.data
                 if talk.read():
                     took.append(time.perf_counter() - talk.began)
+                    count += 1
                     if not talk.go_on():
                         selector.unregister(talk.socket)
                         talk.socket.close()
+            now = time.perf_counter()
+            if note is not None and now >= due:
+                note(took)
+                took, due = array("d"), due + every
         for key in list(selector.get_map().values()):
             key.data.socket.close()
     return took

@@ -1,7 +1,7 @@
 """From recorded figures to tables in Markdown: the bar and what was reached, and the mock among its peers."""
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +83,10 @@ def _of_size(part: Parts) -> Iterable[Row]:
         beside = ""
         if bare:
             beside = f", {_spread(ratios(mock[str(size)]['list_ms'], bare[str(size)]['list_ms']))} times bare"
-        growth = 1.0 if before is None else statistics.median(ratios(each[size], each[before]))
+        growth = 1.0
+        if before is not None:
+            growth = statistics.median(ratios(each[size], each[before]))
+            beside = f", {growth:.2f} times that of {before:,}{beside}"
         measured = f"{_spread(each[size])} µs a trunk{beside}"
         yield Row(f"list of {size:,}", measured, "no slower a trunk than a shorter one", growth <= 1.1)
     blocked = [max(found) for found in zip(*(mock[str(size)]["blocked_ms"] for size in sizes), strict=True)]
@@ -125,8 +128,8 @@ def _of_kit(part: Parts) -> Iterable[Row]:
         yield Row(f"`trunkcheck` standard, {unit}", measured, f"at most {bar}", is_met)
 
 
-def text(recorded: dict[str, Any]) -> str:
-    """Give both tables, and what they were made on."""
+def text(recorded: dict[str, Any], earlier: dict[str, Any] | None = None) -> str:
+    """Give both tables, and what they were made on; with a column for what was recorded earlier, if that is given."""
     machine, parts = recorded["machine"], recorded["parts"]
     days = sorted({part["date"] for part in parts.values()})
     lines = [
@@ -134,13 +137,20 @@ def text(recorded: dict[str, Any]) -> str:
         f"load by {machine['generator']}, {' to '.join(dict.fromkeys([days[0], days[-1]]))}.",
         "Medians of the rounds; in brackets the lowest and the highest.",
         "",
-        "| what | measured | the bar | met |",
-        "|---|---|---|---|",
-        *(f"| {it.what} | {it.measured} | {it.bar} | {'yes' if it.is_met else 'no'} |" for it in rows(parts)),
+        *_bar(rows(parts), {it.what: it for it in rows(earlier["parts"])} if earlier else None),
     ]
     if "requests" in parts or "start" in parts:
         lines += ["", *_peers(parts.get("requests"), parts.get("start"))]
     return "\n".join(lines)
+
+
+def _bar(found: Iterable[Row], earlier: Mapping[str, Row] | None) -> list[str]:
+    columns = ["what", *(["before"] if earlier is not None else []), "measured", "the bar", "met"]
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    for it in found:
+        before = [] if earlier is None else [earlier[it.what].measured if it.what in earlier else ""]
+        lines.append("| " + " | ".join([it.what, *before, it.measured, it.bar, "yes" if it.is_met else "no"]) + " |")
+    return lines
 
 
 def _peers(requests: Parts | None, start: Parts | None) -> list[str]:
