@@ -1,0 +1,33 @@
+// What a page can do better with JavaScript: copy a command, and say that the log is live. All else works without.
+"use strict";
+
+for (const element of document.querySelectorAll(".copy")) {
+  element.hidden = false;
+}
+
+function showLive() {
+  for (const element of document.querySelectorAll(".live")) {
+    element.hidden = false;
+  }
+}
+
+showLive();
+document.addEventListener("htmx:afterSwap", showLive);
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest(".copy");
+  if (!button) {
+    return;
+  }
+  const text = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(text); // no clipboard without TLS: one key is left to press
+    button.textContent = "Selected";
+  }
+  setTimeout(() => {
+    button.textContent = "Copy";
+  }, 2000);
+});
