@@ -49,7 +49,10 @@ class Reasons:
 
     def summary(self, entry: Entry) -> str:
         """Give the reasons in one line."""
-        return "; ".join(reason.says for reason in self.of(entry))
+        reasons = self.of(entry)
+        if len(reasons) > 1:
+            return f"{len(reasons)} fields break their rules: {', '.join(it.field or '' for it in reasons)}"
+        return "".join(reason.says for reason in reasons)
 
     def knows(self, operation_id: str) -> bool:
         """Tell whether the contract has this operation."""

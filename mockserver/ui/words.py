@@ -65,7 +65,7 @@ def status(entry: Entry) -> str:
 
 def tone(entry: Entry) -> str:
     """Give the name of the colour that goes with it."""
-    return "good" if 200 <= entry.status < 300 else "bad" if entry.is_broken or entry.status >= 500 else "warn"
+    return "good" if 200 <= entry.status < 300 and not entry.is_faked else "bad" if entry.is_broken else "warn"
 
 
 def short_path(path: str) -> str:

@@ -1,18 +1,7 @@
 // What a page can do better with JavaScript: copy a command, and say that the log is live. All else works without.
 "use strict";
 
-for (const element of document.querySelectorAll(".copy")) {
-  element.hidden = false;
-}
-
-function showLive() {
-  for (const element of document.querySelectorAll(".live")) {
-    element.hidden = false;
-  }
-}
-
-showLive();
-document.addEventListener("htmx:afterSwap", showLive);
+document.documentElement.classList.add("script"); // the style sheet hides what would not work without one
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest(".copy");
