@@ -342,7 +342,7 @@ def test_rotating_while_suspended_gives_a_token_for_later(local):
     here.submit("/environments/paused/manage/suspend")
     page = here.submit("/environments/paused/manage/rotate")
     headers = {"Authorization": f"Bearer {re.search('talq_[^<]+', page.text)[0]}"}
-    assert httpx.get(f"{mock.base_url}/sip-trunks", headers=headers).status_code == 401
+    assert httpx.get(f"{mock.base_url}/sip-trunks", headers=headers).status_code == 403
     here.get("/environments")
     here.submit("/environments/paused/manage/resume")
     assert httpx.get(f"{mock.base_url}/sip-trunks", headers=headers).status_code == 200
@@ -635,7 +635,7 @@ def test_operator_does_what_the_buttons_say(local):
     assert "Scenario:" not in here.get("/environments/busy/manage").text
     assert status() == 200
     act("suspend")
-    assert status() == 401
+    assert status() == 403
     assert "Suspended" in here.get("/environments").text
     act("resume")
     assert status() == 200

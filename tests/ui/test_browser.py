@@ -134,7 +134,8 @@ def test_open_log_ends_with_its_session(visit, start_mock):
     page = visit(mock.root_url).sign_in(next(iter(BUILT_IN)))
     assert page.url.endswith("/environments/first/requests")
     controls = f"{mock.root_url}/_mock/environments/first"
-    httpx.post(f"{controls}/suspend", headers={"Authorization": "Bearer let-me-in"}).raise_for_status()
+    change = {"is_suspended": True}
+    httpx.patch(controls, json=change, headers={"Authorization": "Bearer let-me-in"}).raise_for_status()
     page.wait_for_url(re.compile("/_mock/ui/sign-in$"))
 
 
@@ -165,7 +166,7 @@ def test_operator_makes_suspends_and_deletes_an_environment(visit, own):
     page.get_by_role("link", name="Suspend…").click()
     page.get_by_role("button", name="Suspend").click()
     page.get_by_role("status").filter(has_text="The token is refused until you resume.").wait_for()
-    assert httpx.get(f"{own.base_url}/sip-trunks", headers=headers).status_code == 401
+    assert httpx.get(f"{own.base_url}/sip-trunks", headers=headers).status_code == 403
     page.get_by_role("link", name="Delete…").click()
     page.get_by_label("Its name, to be sure").fill("partner-7")
     page.get_by_role("button", name="Delete").click()
