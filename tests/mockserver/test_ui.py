@@ -517,6 +517,9 @@ def test_copied_command_sends_the_request_again(local):
     assert done.stdout.startswith("HTTP/1.1 201")
     assert [trunk["name"] for trunk in mock.state()] == [body["name"]] * 2
     assert mock.requests[0].fields == mock.requests[1].fields
+    control = mock._api._control
+    kept = asyncio.run(control.store.trunks(mock.name))
+    assert [control.seal.open(trunk.password) for trunk in kept] == ["s3cr3t-p4ss"] * 2
 
 
 def test_made_up_answer_is_said_to_be(local):
