@@ -8,8 +8,9 @@ PYTHON ?= $(shell for it in python3 python3.14 python3.13 python3.12 python3.11 
 BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv/.peers
+SERVICES := redis-server chromium
 
-.PHONY: demo serve test services docs bench bench-growth bench-soak bench-company bench-profile clean
+.PHONY: demo serve test services docs screenshots bench bench-growth bench-soak bench-company bench-profile clean
 
 demo: $(READY)
 	@$(BIN)/python demo/run.py
@@ -23,14 +24,17 @@ test: $(READY) services
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
 
-# What the tests need beside Python. Where it can be installed without asking, it is.
+# What the tests need beside Python. Where it can be installed without asking, it is. Without a browser the tests of the
+# page are skipped, except in CI.
 services:
-	@command -v redis-server >/dev/null || { \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
-		then echo "Installing redis-server."; export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive; \
-			apt-get update -qq && apt-get install -qq -y redis-server >/dev/null; \
-		else echo "The tests need redis-server (Redis 7 or newer) on the PATH: apt install redis-server, brew install redis."; exit 1; \
-		fi; }
+	@for it in $(SERVICES); do command -v $$it >/dev/null || missing="$$missing $$it"; done; \
+	if [ -z "$$missing" ]; then exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then echo "Installing$$missing."; export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -qq -y $$missing >/dev/null; \
+	else echo "The tests need$$missing (Redis 7 or newer) on the PATH: apt install$$missing, brew install redis chromium."; \
+		command -v redis-server >/dev/null; \
+	fi
 
 docs: $(READY)
 	@$(BIN)/python docs/build.py
@@ -44,6 +48,10 @@ bench-growth bench-soak bench-company: bench-%: $(PEERS)
 
 bench-profile: $(PEERS)
 	@$(BIN)/python benchmarks/profile_request.py $(BENCH)
+
+# The pictures in docs/pages, taken anew.
+screenshots: $(READY) services
+	@$(BIN)/python docs/screenshots.py
 
 clean:
 	rm -rf .venv site benchmarks/prism/node_modules

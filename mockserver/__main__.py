@@ -240,7 +240,8 @@ def _control(
         _fail(f"argument --scenario{'' if options.scenario else 's'}: {error}")
     parts: dict[str, Any] = {"environments": known, "journal": MemoryJournal(options.journal)}
     if shared:
-        parts = {name: getattr(shared, name) for name in ("environments", "store", "carriers", "clock_settings")}
+        names = ("environments", "store", "carriers", "clock_settings", "reports")
+        parts = {name: getattr(shared, name) for name in names}
         parts |= {"faults": shared.faults(seal), "journal": shared.journal(seal, options.journal)}
     return Control(
         **parts,

@@ -17,7 +17,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -67,9 +67,13 @@ with warnings.catch_warnings():
     from connexion.middleware.abstract import RoutedMiddleware
     from connexion.resolver import Resolver
 
+if TYPE_CHECKING:
+    from mockserver.ui.site import Site
+
 MAX_BODY = 65536  # bytes
 CONTROL_BODY = 8  # how many times as large a body of the controls may be
 JSON = (b"content-type", b"application/json")
+UI = f"{PREFIX}/ui"  # where the pages for people are
 
 log = logging.getLogger("trunkmock")
 
@@ -282,6 +286,9 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             raise NotFound
         page = docs.find(path)
         if page is None:
+            if path == UI or path.startswith(f"{UI}/"):
+                await self._show_ui(exchange, path)
+                return
             if is_control:
                 await self._steer(exchange, path)
                 return
@@ -289,6 +296,10 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         if exchange.scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(b"GET, HEAD")
         await self._send(exchange, 200, page.content, (b"content-type", page.media_type), *page.headers)
+
+    async def _show_ui(self, exchange: Exchange, path: str) -> None:
+        answer = await self._site.answer(exchange.scope, exchange.receive, path)
+        await self._send(exchange, answer.status, answer.body, *answer.all_headers())
 
     async def _steer(self, exchange: Exchange, path: str) -> None:
         scope, headers = exchange.scope, single_headers(exchange.scope["headers"])
@@ -306,6 +317,15 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         if self._control is None:
             raise NotFound
         return ControlApi(self._control, self._contract)
+
+    @functools.cached_property
+    def _site(self) -> "Site":
+        """The pages for people; they and what they are made with are loaded when somebody first asks for one."""
+        from mockserver.ui.site import Site
+
+        if self._control is None:
+            raise NotFound
+        return Site(self.control_api, self._control, self._contract)
 
     async def _refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         exchange.refusal = refusal

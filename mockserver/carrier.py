@@ -8,7 +8,7 @@ not matter. The first two messages are the documented ones. A test may say other
 import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from mockserver.trunks import Finding
@@ -25,6 +25,7 @@ ERRORS = {
 }
 UNAVAILABLE = "Service unavailable (503)"
 HEALTHY = "healthy"
+ANSWERS = (HEALTHY, *ERRORS, "unavailable")
 EVERY_DOMAIN = ""
 
 _FLAKY = re.compile(r"(?:^|\.)flaky-([0-9]{1,6})(?:\.|$)")
@@ -58,6 +59,19 @@ class _Answers:
         return self.answers[(self.given - 1) % len(self.answers)]
 
 
+class Said(NamedTuple):
+    """What somebody said that the checks of a domain find, and which of it comes next."""
+
+    domain: str
+    answers: list[str]
+    next: str
+
+
+def said(domain: str, answers: Sequence[str], given: int) -> Said:
+    """Give the answers for a domain of which so many were given already."""
+    return Said(domain, list(answers), answers[given % len(answers)])
+
+
 class Carriers(Protocol):
     """The carrier as each environment sees it: the usual one, except for domains with answers of their own."""
 
@@ -74,8 +88,11 @@ class Carriers(Protocol):
     async def set(self, environment: str, domain: str, answers: Sequence[str]) -> None:
         """Let the checks of a domain find these (`healthy`, `unavailable` or a label of `ERRORS`), over and over."""
 
-    async def reset(self, environment: str) -> None:
-        """Let the domains of the environment decide again."""
+    async def said(self, environment: str) -> list[Said]:
+        """Give what was set in an environment; it is not used up by that. ServiceUnavailable."""
+
+    async def reset(self, environment: str, domain: str | None = None) -> None:
+        """Let the domains of the environment decide again, or this one; `EVERY_DOMAIN` is what was set for all."""
 
 
 class MemoryCarriers:
@@ -95,6 +112,15 @@ class MemoryCarriers:
         """Let the checks of a domain find these, over and over."""
         self.by_environment.setdefault(environment, {})[domain.lower()] = _Answers(answers)
 
-    async def reset(self, environment: str) -> None:
-        """Let the domains of the environment decide again."""
-        self.by_environment.pop(environment, None)
+    async def said(self, environment: str) -> list[Said]:
+        """Give what was set in an environment; it is not used up by that."""
+        own = self.by_environment.get(environment, {})
+        return [said(domain, it.answers, it.given) for domain, it in own.items()]
+
+    async def reset(self, environment: str, domain: str | None = None) -> None:
+        """Let the domains of the environment decide again, or this one; `EVERY_DOMAIN` is what was set for all."""
+        own = self.by_environment.get(environment, {})
+        if domain is not None:
+            own.pop(domain.lower(), None)
+        if domain is None or not own:
+            self.by_environment.pop(environment, None)

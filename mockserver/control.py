@@ -27,6 +27,7 @@ from mockserver.faults import Fault, Faults, MemoryFaults
 from mockserver.handlers import full
 from mockserver.journal import Journal, MemoryJournal, Selection
 from mockserver.redaction import Seal
+from mockserver.reports import MemoryReports, Reports, Summary, summary
 from mockserver.scenarios import BadScenario, Scenario, Scenarios
 from mockserver.store import MemoryStore, Store
 from mockserver.trunks import Did, Trunk
@@ -55,6 +56,7 @@ class Control:
     scenarios: Scenarios = field(default_factory=Scenarios)
     scenario: Scenario | None = None
     token: str | None = None
+    reports: Reports = field(default_factory=MemoryReports)
 
     def __post_init__(self) -> None:
         self._start_time = self.clock.setting
@@ -135,6 +137,7 @@ class Control:
         """Put an environment back to how it started; EnvironmentNotFound."""
         await self.environment(name)
         await self._forget(name)
+        await self._tell(name, None)
         await self.environments.restore(name)
         await self._start(name)
 
@@ -203,6 +206,7 @@ class Control:
     async def start_scenario(self, name: str, scenario: Scenario) -> None:
         """Replace the environment's faults and carrier by those of a scenario; EnvironmentNotFound."""
         await self.end_scenario(name)
+        await self._tell(name, scenario.name)
         for fault in scenario.faults:
             await self.faults.add(name, fault)
         for own in scenario.carrier:
@@ -210,9 +214,21 @@ class Control:
 
     async def end_scenario(self, name: str) -> None:
         """Let everything go right, and the domains decide; EnvironmentNotFound."""
-        await self.environment(name)
+        await self._tell(name, None)
         await self.faults.clear(name)
         await self.carriers.reset(name)
+
+    async def _tell(self, name: str, scenario: str | None) -> None:
+        """Let the environment say which scenario is on; EnvironmentNotFound."""
+        if (await self.environment(name)).scenario != scenario:
+            await self.environments.change(name, lambda environment: replace(environment, scenario=scenario))
+
+    async def keep_report(self, name: str, document: Mapping[str, Any]) -> Summary:
+        """Keep what is shown of a report of the kit, in place of the last one; EnvironmentNotFound."""
+        await self.environment(name)
+        found = summary(document, time.time())
+        await self.reports.keep(name, found)
+        return found
 
     def find_scenario(self, name: str) -> Scenario:
         """Give the scenario of this name; ValidationFailed."""
@@ -261,6 +277,7 @@ class Control:
         await self.journal.clear(Selection(environment=name))
         await self.faults.clear(name)
         await self.carriers.reset(name)
+        await self.reports.forget(name)
 
     async def _exported(self, name: str, trunk: Trunk) -> dict[str, Any]:
         dids = [_shown_did(did) for did in await self.store.dids(name, trunk.id)]

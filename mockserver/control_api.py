@@ -9,7 +9,7 @@ import contextlib
 import inspect
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -23,11 +23,13 @@ from mockserver.errors import (
     EnvironmentNotFound,
     ExpectationMissed,
     FromAnotherSite,
+    Refusal,
+    ReportNotFound,
     ValidationFailed,
 )
 from mockserver.har import har
 from mockserver.journal import Entry, Rules, Selection, show
-from mockserver.requests import check_media_type
+from mockserver.requests import bearer_token, check_media_type
 from mockserver.routing import Routes
 from mockserver.verification import Expectation, misses
 
@@ -60,6 +62,7 @@ class _Operation:
     status: int
     body: Document | None
     query: Document
+    takes_own_token: bool
 
 
 class ControlApi:
@@ -76,7 +79,7 @@ class ControlApi:
         self, method: str, path: str, query: bytes, headers: Mapping[bytes, bytes], read: Callable[[], Awaitable[bytes]]
     ) -> Done | Follow:
         """Answer a request; `read` gives its body. Whatever is wrong with it is raised as a Refusal."""
-        self._admit(headers)
+        await self._admit_to(method, path, headers)
         operation, arguments = self._routes.find(method, path)
         body = None
         if operation.body is not None:
@@ -99,8 +102,25 @@ class ControlApi:
         found = getattr(self, operation.operation_id)(*arguments, **query)
         return await found if inspect.isawaitable(found) else found
 
-    def _admit(self, headers: Mapping[bytes, bytes]) -> None:
-        """Let in whoever has the token or, where there is none, whoever is no page of another site."""
+    async def _admit_to(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> None:
+        """Let in whoever may use the controls or, where the description says so, has the environment's own token."""
+        try:
+            self.admit(headers)
+        except ControlTokenRequired:
+            try:
+                operation, arguments = self._routes.find(method, path)
+            except Refusal:
+                operation = None
+            if operation is None or not operation.takes_own_token or not await self._is_own(headers, arguments[0]):
+                raise
+
+    async def _is_own(self, headers: Mapping[bytes, bytes], name: str) -> bool:
+        token = bearer_token(headers.get(b"authorization"))
+        found = await self._control.environments.find(token) if token else None
+        return found is not None and found.name == name and not found.is_suspended
+
+    def admit(self, headers: Mapping[bytes, bytes]) -> None:
+        """Let in whoever has the control token or, where there is none, whoever is no page of another site."""
         if self._control.token is not None:
             if not self._control.admits(headers.get(b"authorization", b"")):
                 raise ControlTokenRequired
@@ -171,6 +191,18 @@ class ControlApi:
         """Replace the token."""
         return {"token": await self._control.rotate_token(name)}
 
+    async def upload_report(self, name: str, report: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a report of the kit."""
+        return asdict(await self._control.keep_report(name, report))
+
+    async def read_report(self, name: str) -> dict[str, Any]:
+        """Give what is kept of the last one."""
+        await self._control.environment(name)
+        found = await self._control.reports.get(name)
+        if found is None:
+            raise ReportNotFound
+        return asdict(found)
+
     async def export_state(self, name: str) -> dict[str, Any]:
         """Give all trunks with their DIDs."""
         return {"trunks": await self._control.export(name)}
@@ -188,10 +220,15 @@ class ControlApi:
         await self._control.environment(name)
         await self._control.carriers.set(name, own.get("domain", ""), own["answers"])
 
-    async def reset_carrier(self, name: str) -> None:
+    async def show_carrier(self, name: str) -> list[dict[str, Any]]:
+        """Tell what was set, and what comes next."""
+        await self._control.environment(name)
+        return [{**it._asdict(), "domain": it.domain or None} for it in await self._control.carriers.said(name)]
+
+    async def reset_carrier(self, name: str, domain: str | None = None) -> None:
         """Let domains decide again."""
         await self._control.environment(name)
-        await self._control.carriers.reset(name)
+        await self._control.carriers.reset(name, domain)
 
     async def list_faults(self, name: str) -> list[dict[str, Any]]:
         """List the faults at work."""
@@ -281,6 +318,7 @@ def _operation(
         int(next(iter(operation["responses"]))),
         Document(body["content"]["application/json"]["schema"], schemas) if body else None,
         Document({"type": "object", "additionalProperties": False, "properties": query}, schemas, "query"),
+        any("environmentToken" in it for it in operation.get("security", ())),
     )
 
 
@@ -301,7 +339,7 @@ def _selection(
             times[name] = None if text is None else parse_time(text)
         except (BadTime, ValueError, OverflowError):
             raise ValidationFailed({name: [f"{name} must be a time as RFC 3339 has it"]}) from None
-    return Selection(environment, operation, status, **times)
+    return Selection(environment, operation, status, times["since"], times["until"])
 
 
 def _is_local(host: str) -> bool:

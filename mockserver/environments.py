@@ -41,7 +41,8 @@ class Environment:
     """An environment: everything but its token.
 
     0 is no limit of `requests_per_minute` and `max_trunks`, and of `idle_seconds` it is no end: after so many without a
-    request the environment goes. `journal_entries` of None is as many as the mock keeps of any environment.
+    request the environment goes. `journal_entries` of None is as many as the mock keeps of any environment. `scenario`
+    is the name of the one that was started last and not ended.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Environment:
     journal_entries: int | None = None
     idle_seconds: int = 0
     is_suspended: bool = False
+    scenario: str | None = None
 
 
 BUILT_IN: Mapping[str, Environment] = {
@@ -97,6 +99,9 @@ class Environments(Protocol):
 
     async def find(self, token: bytes) -> Environment | None:
         """Give the token's environment, which has been seen now; None, in a time that tells nothing of a token."""
+
+    async def find_digest(self, digest: bytes) -> Environment | None:
+        """Give the environment that a token of this digest names now, which does not count as a use."""
 
     async def find_revoked(self, token: bytes) -> Environment | None:
         """Give the environment that a token named before it was revoked or rotated."""
@@ -215,6 +220,11 @@ class MemoryEnvironments:
             return None
         self._seen[environment.name] = self._now()
         return environment
+
+    async def find_digest(self, digest: bytes) -> Environment | None:
+        """Give the environment that a token of this digest names now, which does not count as a use."""
+        known, environment = self._by_digest.get(digest, _NOBODY)
+        return environment if hmac.compare_digest(known, digest) else None
 
     async def find_revoked(self, token: bytes) -> Environment | None:
         """Give the environment that a token named before it was revoked or rotated."""

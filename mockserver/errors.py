@@ -109,6 +109,12 @@ class EnvironmentNotFound(Refusal):
     status, code, message = 404, "ENVIRONMENT_NOT_FOUND", "There is no environment of this name."
 
 
+class ReportNotFound(Refusal):
+    """No report was uploaded for this environment."""
+
+    status, code, message = 404, "REPORT_NOT_FOUND", "No report was uploaded for this environment."
+
+
 class MethodNotAllowed(Refusal):
     """The path exists, the method does not. Takes the path's methods."""
 

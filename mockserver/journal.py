@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -107,7 +107,7 @@ class Entry(NamedTuple):
     @property
     def is_broken(self) -> bool:
         """Tell whether the request itself broke the contract."""
-        return self.code in BROKEN and not self.is_faked
+        return is_broken(self)
 
     @property
     def answer_json(self) -> Any:
@@ -118,20 +118,33 @@ class Entry(NamedTuple):
             return None
 
 
+def is_broken(entry: "Kept | Entry") -> bool:
+    """Tell whether a request itself broke the contract."""
+    return entry.code in BROKEN and not entry.is_faked
+
+
+OUTCOMES: Mapping[str, Callable[[Kept], bool]] = {
+    "refused": lambda entry: entry.status >= 400 or not entry.status,
+    "broken": is_broken,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which entries: of an environment (`-` for those without), an operation, a status or class, a time."""
+    """Which entries: of an environment (`-` for those without), an operation, a status or class, a time, an outcome."""
 
     environment: str | None = None
     operation: str | None = None
     status: str | None = None
     since: float | None = None
     until: float | None = None
+    outcome: str | None = None
 
     def fits(self, entry: Kept) -> bool:
         """Tell whether an entry is one of them."""
         return (
-            (self.operation is None or entry.operation == self.operation)
+            (self.outcome is None or OUTCOMES[self.outcome](entry))
+            and (self.operation is None or entry.operation == self.operation)
             and (self.status is None or _has_status(entry, self.status))
             and (self.since is None or entry.time >= self.since)
             and (self.until is None or entry.time <= self.until)
@@ -160,6 +173,12 @@ class Journal(Protocol):
 
     async def read(self, selection: Selection = EVERYTHING) -> list[Entry]:
         """Give the entries that fit, oldest first."""
+
+    async def page(self, environment: str, selection: Selection, skip: int, most: int) -> tuple[list[Entry], int]:
+        """Give some of an environment's entries that fit, newest first, and how many fit in all."""
+
+    async def find(self, environment: str, request_id: str) -> Entry | None:
+        """Give one request of an environment."""
 
     async def clear(self, selection: Selection = EVERYTHING) -> int:
         """Forget the entries that fit; tell how many they were."""
@@ -211,6 +230,17 @@ class MemoryJournal:
     async def read(self, selection: Selection = EVERYTHING) -> list[Entry]:
         """Give the entries that fit, oldest first."""
         return [self.open(kept) for kept in self._select(selection)]
+
+    async def page(self, environment: str, selection: Selection, skip: int, most: int) -> tuple[list[Entry], int]:
+        """Give some of an environment's entries that fit, newest first, and how many fit in all."""
+        found = [kept for kept in reversed(self._kept.get(environment, ())) if selection.fits(kept)]
+        return [self.open(kept) for kept in found[skip : skip + most]], len(found)
+
+    async def find(self, environment: str, request_id: str) -> Entry | None:
+        """Give one request of an environment."""
+        found = (kept for kept in self._kept.get(environment, ()) if kept.request_id == request_id)
+        kept = next(found, None)
+        return None if kept is None else self.open(kept)
 
     def open(self, kept: Kept) -> Entry:
         """Give what is kept of a request as it may be shown."""

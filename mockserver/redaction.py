@@ -68,25 +68,25 @@ class Seal:
         """Decrypt a secret; BadKey when it was sealed under another key."""
         return self.unlock(sealed.box).decode()
 
-    def lock(self, content: bytes) -> bytes:
-        """Encrypt bytes; give nonce and ciphertext."""
+    def lock(self, content: bytes, purpose: bytes = b"") -> bytes:
+        """Encrypt bytes; give nonce and ciphertext. What is locked for one purpose opens for no other."""
         nonce = random_bytes()[:NONCE_BYTES]
-        return nonce + self._cipher.encrypt(nonce, content, None)
+        return nonce + self._cipher.encrypt(nonce, content, purpose)
 
-    def unlock(self, box: bytes) -> bytes:
-        """Decrypt what `lock` gave; BadKey when that was under another key."""
-        return self._opened(box)[1]
+    def unlock(self, box: bytes, purpose: bytes = b"") -> bytes:
+        """Decrypt what `lock` gave; BadKey when that was under another key, or for another purpose."""
+        return self._opened(box, purpose)[1]
 
     def again(self, sealed: Sealed) -> Sealed:
         """Give the same secret sealed under the first key, the very same if it is already; BadKey."""
         number, secret = self._opened(sealed.box)
         return Sealed(self.lock(secret)) if number else sealed
 
-    def _opened(self, box: bytes) -> tuple[int, bytes]:
+    def _opened(self, box: bytes, purpose: bytes = b"") -> tuple[int, bytes]:
         """Give which key it is, and the secret."""
         for number, cipher in enumerate(self._ciphers):
             with contextlib.suppress(InvalidTag):
-                return number, cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], None)
+                return number, cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], purpose)
         raise BadKey("the secret was sealed under another key")
 
 

@@ -208,6 +208,14 @@ class RedisEnvironments:
         self._hints.pop(digest, None)
         return None
 
+    async def find_digest(self, digest: bytes) -> Environment | None:
+        """Give the environment that a token of this digest names now, which does not count as a use."""
+        owner = await self._owner(digest.hex())
+        _, record = await self._read(owner) if owner else (b"", None)
+        if record is None or record.going:
+            return None
+        return record.environment if any(hmac.compare_digest(digest.hex(), it) for it in record.tokens) else None
+
     async def find_revoked(self, token: bytes) -> Environment | None:
         """Give the environment that a token named before it was revoked or rotated."""
         digest = sha256(token).hexdigest()

@@ -80,6 +80,29 @@ class RedisJournal:
         found = [self.open(kept) for kept, _ in await self._select(selection)]
         return sorted(found, key=lambda entry: entry.number)
 
+    async def page(self, environment: str, selection: Selection, skip: int, most: int) -> tuple[list[Entry], int]:
+        """Give some of an environment's entries that fit, newest first, and how many fit in all."""
+        await self._settle()
+        total, found = 0, []
+        has_all = selection == EVERYTHING
+        async for kept, _ in self._of(environment):
+            if selection.fits(kept):
+                if skip <= total < skip + most:
+                    found.append(self.open(kept))
+                total += 1
+            if has_all and total >= skip + most:
+                total = min(int(await self._engine.call("XLEN", _stream(environment))), self._size)
+                break
+        return found, total
+
+    async def find(self, environment: str, request_id: str) -> Entry | None:
+        """Give one request of an environment."""
+        await self._settle()
+        async for kept, _ in self._of(environment):
+            if kept.request_id == request_id:
+                return self.open(kept)
+        return None
+
     def open(self, kept: Kept) -> Entry:
         """Give what is kept of a request as it may be shown."""
         assert self.reader is not None  # noqa: S101 - whoever keeps has set it

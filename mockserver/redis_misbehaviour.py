@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from mockserver.carrier import EVERY_DOMAIN, Carrier, finding, simulated
+from mockserver.carrier import EVERY_DOMAIN, Carrier, Said, finding, said, simulated
 from mockserver.engine import Engine, Script, key
 from mockserver.faults import Active, Fault
 from mockserver.redaction import BadKey, Seal
@@ -117,6 +117,15 @@ class RedisCarriers:
         fields = (f"={domain.lower()}", orjson.dumps(list(answers)), f"#{domain.lower()}", 0)
         await self._engine.call("HSET", key(environment, "carrier"), *fields)
 
-    async def reset(self, environment: str) -> None:
-        """Let the domains of the environment decide again."""
-        await self._engine.call("UNLINK", key(environment, "carrier"))
+    async def said(self, environment: str) -> list[Said]:
+        """Give what was set in an environment; it is not used up by that."""
+        kept = await self._engine.call("HGETALL", key(environment, "carrier"))
+        domains = sorted(name[1:] for name in kept if name.startswith(b"="))
+        return [said(it.decode(), orjson.loads(kept[b"=" + it]), int(kept.get(b"#" + it, 0))) for it in domains]
+
+    async def reset(self, environment: str, domain: str | None = None) -> None:
+        """Let the domains of the environment decide again, or this one; `EVERY_DOMAIN` is what was set for all."""
+        if domain is None:
+            await self._engine.call("UNLINK", key(environment, "carrier"))
+        else:
+            await self._engine.call("HDEL", key(environment, "carrier"), f"={domain.lower()}", f"#{domain.lower()}")

@@ -227,6 +227,10 @@ class RedisStore:
         """Give how many trunks there are."""
         return int(await self._engine.call("HLEN", key(environment, "trunks")))
 
+    async def count_dids(self, environment: str) -> int:
+        """Give how many DIDs there are, on all trunks."""
+        return int(await self._engine.call("SCARD", key(environment, "numbers")))
+
     async def taken(
         self, environment: str, trunk_ids: Collection[str], numbers: Collection[str]
     ) -> tuple[set[str], set[str]]:

@@ -11,6 +11,7 @@ from mockserver.redaction import Seal, Sealed
 from mockserver.redis_environments import RedisEnvironments
 from mockserver.redis_journal import RedisJournal
 from mockserver.redis_misbehaviour import RedisCarriers, RedisFaults
+from mockserver.redis_reports import RedisReports
 from mockserver.redis_store import RedisStore
 
 _PROBE = key(NO_ENVIRONMENT, "sealed")
@@ -50,6 +51,7 @@ class Shared:
         self.environments = RedisEnvironments(engine)
         self.clock_settings = RedisClockSettings(engine)
         self.carriers = RedisCarriers(engine, self.environments.with_carrier)
+        self.reports = RedisReports(engine)
 
     def faults(self, seal: Seal) -> RedisFaults:
         """Give the faults."""

@@ -61,6 +61,9 @@ class Store(Protocol):
     async def count_trunks(self, environment: str) -> int:
         """Give how many trunks there are."""
 
+    async def count_dids(self, environment: str) -> int:
+        """Give how many DIDs there are, on all trunks."""
+
     async def taken(
         self, environment: str, trunk_ids: Collection[str], numbers: Collection[str]
     ) -> tuple[set[str], set[str]]:
@@ -185,6 +188,10 @@ class MemoryStore:
     async def count_trunks(self, environment: str) -> int:
         """Give how many trunks there are."""
         return len(self._shelf(environment).trunks)
+
+    async def count_dids(self, environment: str) -> int:
+        """Give how many DIDs there are, on all trunks."""
+        return len(self._shelf(environment).numbers)
 
     async def taken(
         self, environment: str, trunk_ids: Collection[str], numbers: Collection[str]

@@ -25,6 +25,8 @@ MOCKSERVER = [
     "documents",
     "faults",
     "scenarios",
+    "reports",
+    "redis_reports",
     "journal",
     "redis_misbehaviour",
     "redis_journal",
@@ -42,6 +44,17 @@ MOCKSERVER = [
     "exchanges",
     "events",
     "misfortunes",
+    "ui.web",
+    "ui.words",
+    "ui.curl",
+    "ui.reasons",
+    "ui.sessions",
+    "ui.state",
+    "ui.pages",
+    "ui.views",
+    "ui.partner",
+    "ui.operator",
+    "ui.site",
     "app",
     "lingering",
     "cycle",
@@ -64,7 +77,7 @@ def imported(path):
 
 def place(name):
     """Give a module's file; scenarios are a folder, with their data beside the module."""
-    path = ROOT / "mockserver" / name
+    path = ROOT.joinpath("mockserver", *name.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
@@ -78,7 +91,7 @@ def test_mock_module_imports_only_those_above(name):
 def test_every_mock_module_has_its_place():
     """No module is missing from the order."""
     found = {path.relative_to(ROOT / "mockserver") for path in (ROOT / "mockserver").rglob("*.py")}
-    assert found == {place(name).relative_to(ROOT / "mockserver") for name in [*MOCKSERVER, "__init__"]}
+    assert found == {place(name).relative_to(ROOT / "mockserver") for name in [*MOCKSERVER, "__init__", "ui.__init__"]}
 
 
 @pytest.mark.parametrize(("package", "other"), [("mockserver", "conformance"), ("conformance", "mockserver")])

@@ -386,3 +386,55 @@ def test_rekey_of_memory_is_refused():
     result = run("rekey")
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert re.search("--store is required", result.stderr)
+
+
+def test_page_shows_the_same_at_every_replica(replicas):
+    """Who signed in at one replica sees at the other what was sent, said and uploaded at the first, and no secret."""
+    first, second = replicas
+    with Controls(first) as controls:
+        name, token = controls.make(name="seen-everywhere")
+        headers = {"Authorization": f"Bearer {token}"}
+        with Api(first.base_url, token) as api:
+            path = api.create(domain="sip.page.example", password="pa55-of-the-page")
+            api.number(path, "+12025550199")
+            broken = api.post("/sip-trunks", json={"port": 0}).headers["x-request-id"]
+        said = {"domain": "sip.page.example", "answers": ["timeout", "healthy"]}
+        controls.put(f"/environments/{name}/carrier", json=said).raise_for_status()
+        rule = {"id": "a.b", "level": "documented", "says": "It is so.", "source": "A page", "verdict": "fail"}
+        report = {
+            "schema": 1,
+            "target": "x",
+            "profile": "quick",
+            "started": "now",
+            "requests": 1,
+            "verdict": "Does not conform",
+            "exit_code": {"number": 1, "word": "broken"},
+            "counts": {"rules": 1},
+            "rules": [{**rule, "findings": []}],
+        }
+        controls.put(f"/environments/{name}/report", json=report, headers=headers).raise_for_status()
+        controls.put(f"/environments/{name}/scenario", json={"name": "slow"}).raise_for_status()
+        controls.put(f"/environments/{name}/carrier", json=said).raise_for_status()
+    with httpx.Client(base_url=f"{first.root_url}/_mock/ui") as browser:
+        form = re.search(r'name="form_token" value="([^"]+)"', browser.get("/sign-in").text)[1]
+        assert browser.post("/sign-in", data={"form_token": form, "token": token}).status_code == 303
+        cookies = {"Cookie": f"trunkmock_session={browser.cookies['trunkmock_session']}"}
+    page = f"{second.root_url}/_mock/ui/environments/{name}"
+    texts = {it: httpx.get(f"{page}/{it}", headers=cookies).text for it in ("requests", "trunks", "carrier", "report")}
+    texts["one"] = httpx.get(f"{page}/requests/{broken}", headers=cookies).text
+    assert "3 requests are kept" in texts["requests"]
+    assert "Scenario: slow" in texts["requests"]
+    assert "+1 202-555-0199" in texts["trunks"]
+    assert "Connection timeout, then Healthy" in texts["carrier"]
+    assert "It is so." in texts["report"]
+    assert "port must be an integer from 1 to 65535" in texts["one"]
+    assert "pa55-of-the-page" not in "".join(texts.values())
+    overview = httpx.get(f"{second.root_url}/_mock/ui/environments").text
+    counts = overview.partition(f"/{name}/requests")[2].partition("</li>")[0]
+    assert re.findall(r"<dd>(\w+)", counts)[:3] == ["1", "1", "3"]
+    with Controls(second) as controls:
+        controls.delete(f"/environments/{name}/carrier?domain=sip.page.example").raise_for_status()
+    with Controls(first) as controls:
+        assert controls.get(f"/environments/{name}/carrier").json()["data"] == []
+        controls.patch(f"/environments/{name}", json={"is_suspended": True}).raise_for_status()
+    assert "Sign out" not in httpx.get(f"{page}/trunks", headers=cookies).text
