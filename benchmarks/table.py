@@ -105,7 +105,7 @@ def _of_start(part: Parts) -> Iterable[Row]:
         compared = ratios(mock["seconds"], samples["connexion"]["seconds"])
         took = f"{statistics.median(mock['seconds']):.2f} s, {_spread(compared)} of stock Connexion"
         yield Row("process start to first 201", took, "at most 1", statistics.median(compared) <= 1)
-    yield _at_most("memory after start", [rss / 1e6 for rss in mock["rss"]], 75, "MB", 0)
+    yield _at_most("memory after start", [rss / 1e6 for rss in mock["rss"]], 75, "MB", 1)
 
 
 def _of_memory(part: Parts) -> Iterable[Row]:
