@@ -133,7 +133,7 @@ def main(argv: list[str] | None = None) -> int:
         return _rekey(argv[1:])
     options = _options(argv)
     with imports.later():
-        from mockserver.app import create_app, steered
+        from mockserver.app import contract_as_read, create_app, steered
         from mockserver.serving import Server, settle
     is_shared = options.store != "memory"
     built_in = options.environments is None and not is_shared
@@ -149,14 +149,13 @@ def main(argv: list[str] | None = None) -> int:
     if known and options.scenario and not shared:
         _ask(control.prepare(names))
 
-    import openapi
     from mockserver.access_log import AccessLog
 
-    contract = openapi.load()
+    contract, _ = contract_as_read()
     base_path = contract["servers"][0]["url"]
     access_log = AccessLog(sys.stderr.buffer, options.log_format) if options.log_level in ("debug", "info") else None
     more = {"max_body": options.max_body, "access_log": access_log, "honours_prefer": not options.no_prefer}
-    app = create_app(steered(control, is_open=_is_open(options, sock), **more), contract)
+    app = create_app(steered(control, is_open=_is_open(options, sock), **more))
 
     def ready() -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):

@@ -65,7 +65,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Connexion imports a test client that Starlette announces the end of
     from connexion import AsyncApp
     from connexion.middleware.abstract import RoutedMiddleware
+    from connexion.middleware.main import API
     from connexion.resolver import Resolver
+    from connexion.spec import Specification
 
 if TYPE_CHECKING:
     from mockserver.ui.site import Site
@@ -112,11 +114,9 @@ def steered(control: Control, *, is_open: bool = True, **more: Any) -> Settings:
 def create_app(settings: Settings, contract: dict[str, Any] | None = None) -> AsyncApp:
     """Give the Connexion app, an ASGI application that answers at `/api/v1`, `/docs` and `/openapi.{json,yaml}`.
 
-    With a `Control` in the settings it answers at `/_mock` as well.
-
-    `contract` is what `openapi.load` gives, for a caller that has it already.
+    With a `Control` in the settings it answers at `/_mock` as well. `contract` is another than the packaged one.
     """
-    contract = contract or openapi.load()
+    contract, specification = (contract, Specification.load(contract)) if contract else contract_as_read()
     handlers = Handlers(
         settings.store,
         settings.control.carriers if settings.control else MemoryCarriers(settings.carrier),
@@ -130,9 +130,19 @@ def create_app(settings: Settings, contract: dict[str, Any] | None = None) -> As
         security_map={"bearer": functools.partial(BearerTokens, settings.environments)},
         validator_map={"body": {"application/json": functools.partial(bodies.JsonBody, seal=settings.seal)}},
     )
-    # From the parsed contract, not its path: Connexion renders a file as a template.
-    app.add_api(contract)
+    # What `add_api` does, less the reading: that would be done again for every app of a process.
+    app.middleware.apis.append(API(specification, base_path=None, name=None, **app.middleware.options.__dict__))
     return app
+
+
+@functools.cache
+def contract_as_read() -> tuple[dict[str, Any], Specification]:
+    """Give the contract, and what Connexion makes of it once it has checked it; the same each time, nobody changes it.
+
+    Not from its path: Connexion renders a file as a template.
+    """
+    contract = openapi.load()
+    return contract, Specification.load(contract)
 
 
 def stamp(clock: Callable[[], float]) -> str:

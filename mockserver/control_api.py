@@ -6,6 +6,7 @@ query.
 """
 
 import contextlib
+import functools
 import inspect
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
@@ -69,11 +70,9 @@ class ControlApi:
     """The controls of one mock."""
 
     def __init__(self, control: Control, contract: dict[str, Any]) -> None:
-        description = openapi.load_control(contract)
         self._control = control
         self._rules = Rules(contract)
-        self._operations = {it.operation_id: it for it in _operations(description)}
-        self._routes = Routes(self._operations.values())
+        self._operations, self._routes = _described()
 
     async def answer(
         self, method: str, path: str, query: bytes, headers: Mapping[bytes, bytes], read: Callable[[], Awaitable[bytes]]
@@ -293,6 +292,13 @@ class ControlApi:
 
 def _members(found: Any) -> dict[str, Any]:
     return {"success": True} if found is None else {"success": True, "data": found}
+
+
+@functools.cache
+def _described() -> tuple[dict[str, _Operation], Routes[_Operation]]:
+    """Give the operations by their ids, and the way to them, as the description has them."""
+    operations = {it.operation_id: it for it in _operations(openapi.load_control())}
+    return operations, Routes(operations.values())
 
 
 def _operations(description: Mapping[str, Any]) -> list[_Operation]:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import openapi
 from mockserver import misfortunes
-from mockserver.app import MAX_BODY, create_app, steered
+from mockserver.app import MAX_BODY, contract_as_read, create_app, steered
 from mockserver.clock import Ids
 from mockserver.control import Control
 from mockserver.control_api import ControlApi
@@ -227,9 +226,9 @@ def running(
     `seed` makes the same ids each time, `scenario` names how every environment starts, `scenarios` is a directory of
     your own, and `wanted` is the environment (`name`, `plan`, …) as the controls describe it.
     """
-    contract = openapi.load()
+    contract, _ = contract_as_read()
     control = _control(seed, scenario, scenarios)
-    app = create_app(steered(control), contract)
+    app = create_app(steered(control))
     sock = listen(*_LOOPBACK)
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     is_ready = threading.Event()
@@ -258,9 +257,9 @@ def asgi(
     *, seed: int | None = None, scenario: str | None = None, scenarios: Path | None = None, **wanted: Any
 ) -> MockApp:
     """Give a mock without a socket; see `running` for what can be said."""
-    contract = openapi.load()
+    contract, _ = contract_as_read()
     control = _control(seed, scenario, scenarios)
-    app = create_app(steered(control), contract)
+    app = create_app(steered(control))
     return MockApp(app, ControlApi(control, contract), _at_once, ASGI_URL, contract["servers"][0]["url"], wanted)
 
 
