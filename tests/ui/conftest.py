@@ -96,7 +96,7 @@ def visit(chromium):
         it.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox():
     """A mock with something on each of its pages, and with names that try to break them."""
     with mockserver.running(name="acme") as mock:
