@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
-from scene import fill
+from scene import DESKTOP, fill
 
 import mockserver
 
@@ -20,11 +20,9 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESKTOP, PHONE = {"width": 1200, "height": 800}, {"width": 360, "height": 740}
-COLOURS = ["light", "dark"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer than its tests: while Playwright is there, an event loop seems to run
 def chromium():
     """One browser for all tests."""
     if CHROMIUM is None:
@@ -98,7 +96,7 @@ def visit(chromium):
         it.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox():
     """A mock with something on each of its pages, and with names that try to break them."""
     with mockserver.running(name="acme") as mock:

@@ -2,6 +2,9 @@
 
 import httpx
 
+DESKTOP, PHONE = {"width": 1200, "height": 800}, {"width": 360, "height": 740}
+COLOURS = ["light", "dark"]
+
 TRUNK = {
     "name": "Primary Carrier — US",
     "provider_name": "carrier-x",

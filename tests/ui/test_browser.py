@@ -5,8 +5,7 @@ import socket
 
 import httpx
 import pytest
-from conftest import COLOURS, DESKTOP, PHONE
-from scene import TRUNK
+from scene import COLOURS, DESKTOP, PHONE, TRUNK
 
 from mockserver.environments import BUILT_IN
 
