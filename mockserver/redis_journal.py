@@ -78,7 +78,7 @@ class RedisJournal:
     async def read(self, selection: Selection = EVERYTHING) -> list[Entry]:
         """Give the entries that fit, oldest first; those that other replicas have just answered may be missing."""
         found = [self.open(kept) for kept, _ in await self._select(selection)]
-        return sorted(found, key=lambda entry: entry.number)
+        return sorted(found, key=lambda entry: (entry.number, entry.time))
 
     async def page(self, environment: str, selection: Selection, skip: int, most: int) -> tuple[list[Entry], int]:
         """Give some of an environment's entries that fit, newest first, and how many fit in all."""
