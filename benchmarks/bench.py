@@ -251,7 +251,8 @@ def _judge(name: str, server: Server, folder: str) -> str:
 
 
 def _answered(server: Server) -> int:
-    """Count what the mock has answered, by its own log."""
+    """Count what the mock has answered, by its own log, which it writes some milliseconds later."""
+    time.sleep(0.2)
     return len(re.findall(r" INFO trunkmock\.access ", server.log.read_text("utf-8")))
 
 
