@@ -145,6 +145,7 @@ def main(argv: list[str] | None = None) -> int:
     seal = _seal(is_required=is_shared)
     shared = _shared(options, seal, known) if is_shared else None
     control = _control(options, known or environments.MemoryEnvironments(), seal, shared)
+    control.metrics.store = shared.times if shared else None
     names = shared.names if shared else known.names_at_once if known else []
     if known and options.scenario and not shared:
         _ask(control.prepare(names))
@@ -169,6 +170,7 @@ def main(argv: list[str] | None = None) -> int:
             threading.Thread(target=_wait_for_the_end_of_stdin, args=(server.end,), daemon=True).start()
 
     server = Server(app, options.max_body, ready)
+    control.metrics.connections = lambda: len(server.server_state.connections)
     try:
         server.run(sockets=[sock])
     finally:

@@ -27,12 +27,13 @@ from mockserver.access_log import Entry
 from mockserver.carrier import Carrier, MemoryCarriers, simulated
 from mockserver.clock import Ids
 from mockserver.control import Control
-from mockserver.control_api import PREFIX, ControlApi, Done
+from mockserver.control_api import PREFIX, ControlApi, Done, Text
 from mockserver.environments import Environment, Environments
 from mockserver.errors import (
     BadRequest,
     EnvironmentSuspended,
     FeatureNotAvailable,
+    FieldsRefused,
     InternalError,
     MethodNotAllowed,
     NotFound,
@@ -44,8 +45,9 @@ from mockserver.errors import (
 from mockserver.exchanges import Exchange, Send
 from mockserver.faults import Faults, MemoryFaults, Preference, Replies, preference
 from mockserver.handlers import Handlers
-from mockserver.journal import Reader
+from mockserver.journal import BROKEN, Reader
 from mockserver.limits import RateLimits
+from mockserver.metrics import NOTHING, Metrics
 from mockserver.redaction import Seal
 from mockserver.requests import (
     REFUSAL,
@@ -178,6 +180,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         self._journal = None
         if settings.control and settings.has_controls and settings.control.journal.is_on:
             self._journal = settings.control.journal
+        self._metrics = settings.control.metrics if settings.control else Metrics()
         self._replies = Replies(contract)
         self._seal = settings.seal
         self._reader: Reader | None = None
@@ -199,6 +202,17 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             return  # no lifespan events are needed, and no web sockets spoken
         started = time.perf_counter()
         exchange = Exchange(scope, receive, send, f"{self._run}-{next(self._numbers)}")
+        self._metrics.in_flight += 1
+        try:
+            await self._settle(exchange)
+        finally:
+            self._metrics.in_flight -= 1
+        duration = time.perf_counter() - started
+        self._count(exchange, duration)
+        if self._journal is not None or self._access_log is not None:
+            self._note(exchange, duration * 1000)
+
+    async def _settle(self, exchange: Exchange) -> None:
         try:
             await self._answer(exchange)
         except Refusal as refusal:
@@ -209,8 +223,14 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             log.exception("request %s failed", exchange.request_id)
             if not exchange.status:
                 await self._refuse(exchange, InternalError())
-        if self._journal is not None or self._access_log is not None:
-            self._note(exchange, (time.perf_counter() - started) * 1000)
+
+    def _count(self, exchange: Exchange, seconds: float) -> None:
+        operation, environment, refusal = exchange.operation, exchange.environment, exchange.refusal
+        name = operation.operation_id if operation else NOTHING if exchange.is_of_the_api else "outside"
+        self._metrics.count(name, exchange.status, environment.plan if environment else NOTHING, seconds)
+        if refusal is not None and refusal.code in BROKEN and exchange.is_of_the_api and not exchange.is_faked:
+            for field_name in refusal.errors if isinstance(refusal, FieldsRefused) else ("",):
+                self._metrics.broken[name, exchange.status, refusal.code, field_name] += 1
 
     def _note(self, exchange: Exchange, duration_ms: float) -> None:
         """Tell journal and access log of an exchange that is over."""
@@ -317,6 +337,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         done = await self.control_api.answer(scope["method"], path, scope.get("query_string", b""), headers, read)
         if isinstance(done, Done):
             await self._send(exchange, done.status, orjson.dumps(done.members), JSON)
+        elif isinstance(done, Text):
+            await self._send(exchange, 200, done.content, (b"content-type", done.media_type))
         elif self._control:
             own = [*self._limits.unlimited(), (b"x-request-id", exchange.request_id.encode())]
             await events.stream(exchange, own, self._control.journal, done.environment, self.control_api.shown)

@@ -48,6 +48,14 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A success that is no JSON."""
+
+    content: bytes
+    media_type: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """A success: its status and what there is to say."""
 
@@ -76,7 +84,7 @@ class ControlApi:
 
     async def answer(
         self, method: str, path: str, query: bytes, headers: Mapping[bytes, bytes], read: Callable[[], Awaitable[bytes]]
-    ) -> Done | Follow:
+    ) -> Done | Follow | Text:
         """Answer a request; `read` gives its body. Whatever is wrong with it is raised as a Refusal."""
         await self._admit_to(method, path, headers)
         operation, arguments = self._routes.find(method, path)
@@ -86,7 +94,7 @@ class ControlApi:
             body = parse(await read())
         parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)[:_MOST_PARAMETERS])
         found = await self._run(operation, arguments, body, parameters)
-        if isinstance(found, Follow):
+        if isinstance(found, Follow | Text):
             return found
         return Done(operation.status, found if operation.operation_id == "read_journal" else _members(found))
 
@@ -137,6 +145,10 @@ class ControlApi:
         """Tell that the API can be used; ServiceUnavailable."""
         await self._control.store.check()
         return {"status": "ready", "environments": await self._control.environments.names()}
+
+    def read_metrics(self) -> Text:
+        """Give what the mock has counted."""
+        return Text(*self._control.metrics.text(lambda broken: self._rules.broken_by(*broken)))
 
     async def reset_all(self) -> None:
         """Put everything back to how it started."""

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 MOCKSERVER = [
     "imports",
     "errors",
+    "metrics",
     "clock",
     "redaction",
     "trunks",
