@@ -25,6 +25,7 @@ class Entry(NamedTuple):
     duration_ms: float
     environment: str | None
     request_id: str
+    client: str | None = None
 
 
 class AccessLog:
@@ -58,7 +59,7 @@ def text_line(entry: Entry) -> str:
     return (
         f"{_stamp(int(entry.time))}.{int(entry.time % 1 * 1000):03d}Z INFO {LOGGER} "
         f"{entry.method} {_path(entry.path)} {entry.status} {entry.duration_ms:.2f} ms "
-        f"{entry.environment or '-'} {entry.request_id}\n"
+        f"{entry.environment or '-'} {entry.request_id}{f' {entry.client}' if entry.client else ''}\n"
     )
 
 
@@ -75,6 +76,8 @@ def json_line(entry: Entry) -> str:
         "environment": entry.environment,
         "request_id": entry.request_id,
     }
+    if entry.client:
+        fields["client"] = entry.client
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE).decode()
 
 

@@ -15,19 +15,20 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 import openapi
-from mockserver import bodies, docs, events, exchanges, misfortunes
+from mockserver import audit, bodies, docs, events, exchanges, misfortunes
 from mockserver.access_log import Entry
 from mockserver.carrier import Carrier, MemoryCarriers, simulated
 from mockserver.clock import Ids
 from mockserver.control import Control
 from mockserver.control_api import PREFIX, ControlApi, Done, Text
+from mockserver.cors import Cors
 from mockserver.environments import Environment, Environments
 from mockserver.errors import (
     BadRequest,
@@ -51,6 +52,7 @@ from mockserver.metrics import NOTHING, Metrics
 from mockserver.redaction import Seal
 from mockserver.requests import (
     REFUSAL,
+    REQUEST_ID,
     BearerTokens,
     ClientGone,
     Receive,
@@ -96,6 +98,8 @@ class Settings:
     access_log: Callable[[Entry], None] | None = None
     control: Control | None = None
     has_controls: bool = True
+    cors_origins: Collection[bytes] = ()
+    logs_clients: bool = False
     honours_prefer: bool = True
 
 
@@ -157,6 +161,11 @@ def _stamp(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+def _client(scope: Scope) -> str:
+    peer = scope.get("client")
+    return str(peer[0]) if peer else "-"
+
+
 class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
     """Takes each request through all its stops, and answers it."""
 
@@ -166,6 +175,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         super().__init__(app)
         self._limits = RateLimits(settings.store, settings.clock)
         self._access_log = settings.access_log
+        self._logs_clients = settings.logs_clients
+        self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
         self._max_body = settings.max_body
         self._routes: Routes[Operation] = Routes([])
         self._base_path = ""
@@ -201,7 +212,10 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         if scope["type"] != "http":
             return  # no lifespan events are needed, and no web sockets spoken
         started = time.perf_counter()
-        exchange = Exchange(scope, receive, send, f"{self._run}-{next(self._numbers)}")
+        request_id = scope.get(REQUEST_ID) or f"{self._run}-{next(self._numbers)}"
+        exchange = Exchange(scope, receive, send, request_id)
+        if self._cors is not None and exchanges.raw_path(scope).startswith(self._base_path):
+            exchange.own_headers = self._cors.of(scope)
         self._metrics.in_flight += 1
         try:
             await self._settle(exchange)
@@ -242,7 +256,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             name = exchange.environment.name if exchange.environment else None
             path = exchange.path or exchanges.raw_path(exchange.scope)
             method, status = exchange.scope["method"], exchange.status
-            self._access_log(Entry(now, method, path, status, duration_ms, name, exchange.request_id))
+            client = _client(exchange.scope) if self._logs_clients else None
+            self._access_log(Entry(now, method, path, status, duration_ms, name, exchange.request_id, client))
 
     async def _answer(self, exchange: Exchange) -> None:
         scope = exchange.scope
@@ -252,6 +267,9 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         if not path.startswith(self._base_path):
             exchange.is_of_the_api = False
             await self._show(exchange, path)
+            return
+        if self._cors is not None and (allowed := self._cors.preflight(scope)):
+            await self._send(exchange, 200, b"", *allowed)
             return
         arguments: list[Any]
         operation, arguments = self._routes.find(scope["method"], path)
@@ -334,7 +352,14 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
     async def _steer(self, exchange: Exchange, path: str) -> None:
         scope, headers = exchange.scope, single_headers(exchange.scope["headers"])
         read = functools.partial(read_body, scope, exchange.receive, headers, self._max_body * CONTROL_BODY)
-        done = await self.control_api.answer(scope["method"], path, scope.get("query_string", b""), headers, read)
+        query = scope.get("query_string", b"")
+        action = audit.Action(scope["method"], _client(scope), exchange.request_id)
+        try:
+            done = await self.control_api.answer(scope["method"], path, query, headers, read, action)
+        except Refusal as refusal:
+            audit.note(action, refusal.status)
+            raise
+        audit.note(action, done.status if isinstance(done, Done) else 200)
         if isinstance(done, Done):
             await self._send(exchange, done.status, orjson.dumps(done.members), JSON)
         elif isinstance(done, Text):
@@ -388,6 +413,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             (b"content-length", b"%d" % sum(map(len, pieces))),
             *(exchange.limit_headers or self._limits.unlimited()),
             (b"x-request-id", exchange.request_id.encode()),
+            *exchange.own_headers,
         ]
         if exchange.applied:
             all_headers.append((b"preference-applied", exchange.applied))

@@ -9,7 +9,7 @@ import hmac
 import logging
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -59,6 +59,7 @@ class Control:
     token: str | None = None
     reports: Reports = field(default_factory=MemoryReports)
     metrics: Metrics = field(default_factory=Metrics)
+    is_closing: Callable[[], bool] = bool
 
     def __post_init__(self) -> None:
         self._start_time = self.clock.setting
