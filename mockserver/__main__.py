@@ -39,6 +39,10 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["rekey"]:
         return _rekey(argv[1:])
+    if argv[:1] == ["doctor"]:
+        from mockserver import doctor
+
+        return doctor.main(argv[1:])
     options = parser().parse_args(argv)
     if options.workers > 1 and options.socket is None:
         return _supervise(options, argv)

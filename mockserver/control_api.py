@@ -134,7 +134,6 @@ class ControlApi:
         """
         try:
             self.admit(headers)
-            return "loopback" if self._control.token is None else "token"
         except ControlTokenRequired:
             try:
                 operation, arguments = self._routes.find(method, path)
@@ -143,6 +142,7 @@ class ControlApi:
             if operation is None or not operation.takes_own_token or not await self._is_own(headers, arguments[0]):
                 raise
             return "partner"
+        return "loopback" if self._control.token is None else "token"
 
     async def _is_own(self, headers: Mapping[bytes, bytes], name: str) -> bool:
         token = bearer_token(headers.get(b"authorization"))

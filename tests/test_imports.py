@@ -66,6 +66,7 @@ MOCKSERVER = [
     "serving",
     "options",
     "workers",
+    "doctor",
     "inprocess",
     "testing",
     "__main__",
