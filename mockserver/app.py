@@ -346,7 +346,9 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         await self._send(exchange, 200, page.content, (b"content-type", page.media_type), *page.headers)
 
     async def _show_ui(self, exchange: Exchange, path: str) -> None:
-        answer = await self._site.answer(exchange.scope, exchange.receive, path)
+        action = audit.Action(exchange.scope["method"], _client(exchange.scope), exchange.request_id)
+        answer = await self._site.answer(exchange.scope, exchange.receive, path, action)
+        audit.note(action, answer.status)
         await self._send(exchange, answer.status, answer.body, *answer.all_headers())
 
     async def _steer(self, exchange: Exchange, path: str) -> None:

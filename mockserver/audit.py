@@ -11,7 +11,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # of an environment; wha
 
 @dataclass(slots=True)
 class Action:
-    """A request for the controls. `by` is `token` or `loopback` once somebody was let in; no token is ever here."""
+    """A request for the controls. No token is ever in it.
+
+    `by` is how somebody was let in: `token`, `loopback`, `partner` (an environment's own token), or `operator`.
+    """
 
     method: str
     address: str
@@ -22,7 +25,7 @@ class Action:
 
     def concerns(self, environment: str) -> None:
         """Note the environment that it is about."""
-        self.environment = environment if _NAME.fullmatch(environment) else "?"
+        self.environment = environment if environment == "-" or _NAME.fullmatch(environment) else "?"
 
 
 def note(action: Action, status: int) -> None:
