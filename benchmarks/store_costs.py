@@ -1,13 +1,12 @@
 """`python benchmarks/store_costs.py`: what a trunk costs on a Redis server, what a request asks of it, and two workers.
 
-Starts a redis-server of its own on a loopback port. Memory is the growth of `used_memory`; operations are the growth of
-`total_commands_processed`, those that a script makes included. Throughput is measured in turns. Takes about a minute.
+Starts a redis-server of its own on a loopback port. Memory is the growth of `used_memory`; operations are those of
+`commandstats`: a script is one, and what it does as well. Throughput is measured in turns. Takes about a minute.
 """
 
 import argparse
 import base64
 import contextlib
-import json
 import os
 import shutil
 import socket
@@ -22,13 +21,12 @@ from typing import Any
 
 import httpx
 import redis
-from load import run
-from throughput import BODY
+from load import CREATE, TRUNK, Address, measure
 
 TRUNKS = 5_000
 DIDS = 5_000
 ENVIRONMENTS = 300
-REQUESTS = 200
+REQUESTS = 500
 TOKEN = "talq_store_costs"  # noqa: S105 - the benchmark's own
 ENVIRONMENT = f"""[[environments]]
 name = "costs"
@@ -36,10 +34,6 @@ token = "{TOKEN}"
 plan = "enterprise"
 allow_custom_sip_trunks = true
 """
-CREATE = (
-    b"POST /api/v1/sip-trunks HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n"
-    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (TOKEN.encode(), len(BODY), BODY)
-)
 
 
 @contextlib.contextmanager
@@ -106,7 +100,7 @@ def memory(server: redis.Redis, api: httpx.Client, controls: httpx.Client) -> No
         grown = (_told(server, "memory", "used_memory") - before) / count
         print(f"{what:34} {grown:8.0f} bytes")
 
-    trunk = json.loads(BODY)
+    trunk = TRUNK
     cost("a trunk", TRUNKS, ((api, "/sip-trunks", trunk) for _ in range(TRUNKS)))
     path = f"/sip-trunks/{api.post('/sip-trunks', json=trunk).json()['data']['id']}/dids"
     numbers = (f"+1202555{number:04}" for number in range(DIDS))
@@ -116,8 +110,8 @@ def memory(server: redis.Redis, api: httpx.Client, controls: httpx.Client) -> No
 
 
 def operations(server: redis.Redis, api: httpx.Client) -> None:
-    """Print how many commands each request costs, in all and on the wire."""
-    trunk = json.loads(BODY)
+    """Print what each request asks of the server: commands, scripts, and time of its processor."""
+    trunk = TRUNK
     path = f"/sip-trunks/{api.post('/sip-trunks', json=trunk).json()['data']['id']}"
     for what, method, target, body in (
         ("create a trunk", "POST", "/sip-trunks", trunk),
@@ -126,14 +120,15 @@ def operations(server: redis.Redis, api: httpx.Client) -> None:
         ("verify a trunk", "POST", f"{path}/verify", None),
         ("list its DIDs", "GET", f"{path}/dids", None),
     ):
-        before = _calls(server)
+        before, began = _calls(server), _cpu_seconds(server)
         for _ in range(REQUESTS):
             api.request(method, target, json=body).raise_for_status()
         time.sleep(0.5)  # what is written afterwards belongs to it
-        after = _calls(server)
+        after, taken = _calls(server), _cpu_seconds(server) - began
         scripts = sum(after.get(name, 0) - before.get(name, 0) for name in ("evalsha", "eval"))
         total = sum(after.values()) - sum(before.values()) - 1
-        print(f"{what:34} {total / REQUESTS:8.1f} commands, {scripts / REQUESTS:.1f} of them scripts")
+        micros = taken / REQUESTS * 1e6
+        print(f"{what:34} {total / REQUESTS:8.1f} commands, {scripts / REQUESTS:.1f} of them scripts, {micros:4.0f} µs")
 
 
 def _calls(server: redis.Redis) -> dict[str, int]:
@@ -141,15 +136,21 @@ def _calls(server: redis.Redis) -> dict[str, int]:
     return {name.removeprefix("cmdstat_"): it["calls"] for name, it in told.items()}
 
 
+def _cpu_seconds(server: redis.Redis) -> float:
+    told: Any = server.info("cpu")
+    return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
+
+
 def throughput(folder: Path, server: redis.Redis, rounds: int) -> None:
     """Print creates a second with one and two workers, in turns, and the ratio."""
     with mock(folder, server) as one, mock(folder, server, "--workers=2") as two:
-        rates: dict[int, list[int]] = {one: [], two: []}
+        rates: dict[int, list[float]] = {one: [], two: []}
+        create = CREATE.of(TOKEN)
         for port in rates:
-            run(port, CREATE, 16, 1)
+            measure(Address(port), create, 16, 1)
         for _ in range(rounds):
             for port, found in rates.items():
-                found.append(run(port, CREATE, 16, 1)[0])
+                found.append(measure(Address(port), create, 16, 1).rate)
     ratio = statistics.median(b / a for a, b in zip(rates[one], rates[two], strict=True))
     print(f"{'1 worker':34} {statistics.median(rates[one]):8.0f} creates/s")
     print(f"{'2 workers':34} {statistics.median(rates[two]):8.0f} creates/s   {ratio:.2f} of one worker")
@@ -168,8 +169,8 @@ def main() -> None:
                 httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", headers=headers) as api,
                 httpx.Client(base_url=f"http://127.0.0.1:{port}/_mock") as controls,
             ):
+                operations(server, api)  # first: whoever looks after many environments sends commands, too
                 memory(server, api, controls)
-                operations(server, api)
         throughput(folder, server, options.rounds)
 
 
