@@ -6,7 +6,7 @@ COPY openapi openapi
 COPY mockserver mockserver
 COPY conformance conformance
 RUN ["python", "-m", "venv", "/opt/trunkkit"]
-RUN ["/opt/trunkkit/bin/pip", "install", "--no-cache-dir", "--disable-pip-version-check", "."]
+RUN ["/opt/trunkkit/bin/pip", "install", "--no-cache-dir", "--disable-pip-version-check", ".[redis]"]
 
 FROM python:3.12-slim
 COPY --from=build /opt/trunkkit /opt/trunkkit

@@ -8,7 +8,7 @@ PYTHON ?= $(shell for it in python3 python3.14 python3.13 python3.12 python3.11 
 BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv/.peers
-SERVICES := redis-server chromium
+SERVICES := redis-server nginx chromium
 
 .PHONY: demo serve test services docs screenshots bench bench-growth bench-soak bench-company bench-profile clean
 
@@ -27,13 +27,13 @@ test: $(READY) services
 # What the tests need beside Python. Where it can be installed without asking, it is. Without a browser the tests of the
 # page are skipped, except in CI.
 services:
-	@for it in $(SERVICES); do command -v $$it >/dev/null || missing="$$missing $$it"; done; \
+	@PATH="$$PATH:/usr/sbin"; for it in $(SERVICES); do command -v $$it >/dev/null || missing="$$missing $$it"; done; \
 	if [ -z "$$missing" ]; then exit 0; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 	then echo "Installing$$missing."; export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive; \
 		apt-get update -qq && apt-get install -qq -y $$missing >/dev/null; \
-	else echo "The tests need$$missing (Redis 7 or newer) on the PATH: apt install$$missing, brew install redis chromium."; \
-		command -v redis-server >/dev/null; \
+	else echo "The tests need$$missing (Redis 7 or newer) on the PATH: apt install$$missing, brew install redis nginx chromium."; \
+		command -v redis-server >/dev/null && command -v nginx >/dev/null; \
 	fi
 
 docs: $(READY)

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import io
 import json
 import logging
@@ -11,117 +12,24 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from mockserver import environments, imports
+from mockserver.options import CONTROL_VARIABLE, KEY_VARIABLE, Parser, add_store, fail, parser
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable, Coroutine
 
     from mockserver.control import Control
+    from mockserver.edge import Bounds
     from mockserver.redaction import Seal
     from mockserver.shared import Shared
+    from mockserver.workers import Board
 
-EXIT_USAGE = 2
+SHARED_DRAIN_SECONDS = 10  # for a mock behind a balancer, as one with a shared store will be
 MOST_NAMES = 20  # of environments, in the banner
-KEY_VARIABLE = "TRUNKMOCK_KEY"
-CONTROL_VARIABLE = "TRUNKMOCK_CONTROL_TOKEN"
-STORE_VARIABLE = "TRUNKMOCK_STORE"
-LEVELS = ("debug", "info", "warning", "error")
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end."""
-        _fail(f"{message} (trunkmock --help lists the options)")
-
-
-def _fail(sentence: str) -> NoReturn:
-    print(f"trunkmock: {sentence}", file=sys.stderr)
-    raise SystemExit(EXIT_USAGE)
-
-
-def _number(low: int, high: int) -> Any:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= 12 and low <= int(text) <= high):
-            raise argparse.ArgumentTypeError(f"must be a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = _Parser(
-        prog="trunkmock",
-        description="A mock of the Talkover SIP trunk API. Not affiliated with Talkover.",
-        epilog=f"{KEY_VARIABLE} may hold the key that seals passwords, 32 bytes in base64; else each run makes one. "
-        f"{CONTROL_VARIABLE} is better than --control-token, and {STORE_VARIABLE} than a --store with a password: "
-        "other users of the machine see arguments.",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--port", default=8080, type=_number(0, 65535), help="port, 0 for any free one (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--environments", metavar="FILE", type=Path, help="TOML file that replaces the built-in environments"
-    )
-    parser.add_argument(
-        "--log-level", default="info", choices=LEVELS, help="least severe log line (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--log-format", default="text", choices=("text", "json"), help="on stderr (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--max-body", default=65536, type=_number(1, 2**30), metavar="BYTES", help="largest body (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--ready-file",
-        metavar="PATH",
-        type=Path,
-        help="write base URL, pid and environment names here, as JSON, once it answers",
-    )
-    parser.add_argument(
-        "--exit-with-stdin",
-        action="store_true",
-        help="end when standard input ends, as it does with whoever started it",
-    )
-    _add_store(parser)
-    _add_steering(parser.add_argument_group("for tests"))
-    return parser.parse_args(argv)
-
-
-def _add_store(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--store",
-        metavar="URL",
-        default=os.environ.get(STORE_VARIABLE) or "memory",
-        help="memory (the default), or a Redis server that replicas share: redis://host:6379/0, rediss://…, unix://…, "
-        "redis+cluster://…",
-    )
-
-
-def _add_steering(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
-        "--control-token",
-        metavar="TOKEN",
-        help="what the controls under /_mock require; without one they are there on a loopback address only",
-    )
-    group.add_argument("--seed", metavar="N", type=_number(0, 2**32 - 1), help="make the same ids in the same order")
-    group.add_argument("--clock", metavar="TIME", help="RFC 3339 time at which the clock stands still")
-    group.add_argument("--clock-runs", action="store_true", help="let it run on from --clock instead")
-    group.add_argument("--scenario", metavar="NAME", help="misbehave in this way, in every environment")
-    group.add_argument("--scenarios", metavar="DIR", type=Path, help="directory of your own scenarios, as TOML files")
-    group.add_argument(
-        "--journal",
-        default=1000,
-        type=_number(0, 10**6),
-        metavar="N",
-        help="requests kept of each environment, 0 for none",
-    )
-    group.add_argument("--no-prefer", action="store_true", help="pay no heed to Prefer: code=… and wait=…")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -131,20 +39,28 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["rekey"]:
         return _rekey(argv[1:])
-    options = _options(argv)
+    if argv[:1] == ["doctor"]:
+        from mockserver import doctor
+
+        return doctor.main(argv[1:])
+    options = parser().parse_args(argv)
+    if options.workers > 1 and options.socket is None:
+        return _supervise(options, argv)
     with imports.later():
         from mockserver.app import contract_as_read, create_app, steered
-        from mockserver.serving import Server, settle
+        from mockserver.serving import Server, room_for, settle
     is_shared = options.store != "memory"
     built_in = options.environments is None and not is_shared
     known = _environments(options.environments) if not is_shared or options.environments else None
-    sock = _listen(options.host, options.port, built_in=built_in)
-    base_url = _url(options.host, sock)
+    tls = _tls(options)
+    sock = _listen(options, built_in=built_in)
+    base_url = _url(options, sock)
     _prepare_ready_file(options.ready_file)
     _set_up_logging(options.log_level, options.log_format)
     seal = _seal(is_required=is_shared)
     shared = _shared(options, seal, known) if is_shared else None
     control = _control(options, known or environments.MemoryEnvironments(), seal, shared)
+    control.metrics.store = shared.times if shared else None
     names = shared.names if shared else known.names_at_once if known else []
     if known and options.scenario and not shared:
         _ask(control.prepare(names))
@@ -155,20 +71,29 @@ def main(argv: list[str] | None = None) -> int:
     base_path = contract["servers"][0]["url"]
     access_log = AccessLog(sys.stderr.buffer, options.log_format) if options.log_level in ("debug", "info") else None
     more = {"max_body": options.max_body, "access_log": access_log, "honours_prefer": not options.no_prefer}
-    app = create_app(steered(control, is_open=_is_open(options, sock), **more))
+    more |= {"cors_origins": options.cors_origin, "logs_clients": bool(options.trusted_proxies)}
+    app: Any = create_app(steered(control, is_open=_is_open(options, sock), **more))
+    if options.trusted_proxies:
+        from mockserver.proxies import TrustedProxies
+
+        app = TrustedProxies(app, options.trusted_proxies)
+    board = _board(options, control)
 
     def ready() -> None:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8")  # the documented name has a dash that not every encoding knows
-        print(_banner(base_url, base_path, names, built_in=built_in), flush=True)
+        _announce(_banner(base_url, base_path, names, built_in=built_in))
         if options.ready_file:
             _write_ready_file(options.ready_file, base_url + base_path, names)
         control.look_after_itself()
+        if board:
+            board.start()
         settle()
         if options.exit_with_stdin:
             threading.Thread(target=_wait_for_the_end_of_stdin, args=(server.end,), daemon=True).start()
 
-    server = Server(app, options.max_body, ready)
+    bounds = _bounds(options, room_for(options.max_connections))
+    server = Server(app, bounds, ready, tls=tls, drain_seconds=_drain_seconds(options))
+    control.is_closing = lambda: server.doors.is_closing
+    control.metrics.connections = lambda: len(server.server_state.connections)
     try:
         server.run(sockets=[sock])
     finally:
@@ -185,37 +110,143 @@ def _environments(path: Path | None) -> environments.MemoryEnvironments:
     try:
         return environments.load(path)
     except environments.BadEnvironments as error:
-        _fail(f"{path} {error}")
+        fail(f"{path} {error}")
     except OSError as error:
-        _fail(f"cannot read {path}: {_reason(error)}")
+        fail(f"cannot read {path}: {_reason(error)}")
 
 
-def _listen(host: str, port: int, *, built_in: bool) -> "socket.socket":
+def _supervise(options: argparse.Namespace, argv: list[str]) -> int:
+    """Run several processes, until Ctrl-C or SIGTERM."""
+    import asyncio
+
+    from mockserver.workers import Supervisor
+
+    if options.store == "memory":
+        fail("argument --workers: several processes need a store that they share: --store redis://host:6379/0")
+    _tls(options)
+    known = _environments(options.environments) if options.environments else None
+    sockets = _listen_together(options)
+    base_url = _url(options, sockets[0])
+    _prepare_ready_file(options.ready_file)
+    _set_up_logging(options.log_level, options.log_format)
+    _shared(options, _seal(is_required=True), known)
+
+    def ready(told: dict[str, Any]) -> None:
+        api, names = told["base_url"], told["environments"]
+        _announce(_banner(base_url, api.removeprefix(base_url), names, built_in=False))
+        if options.ready_file:
+            _write_ready_file(options.ready_file, api, names)
+        if options.exit_with_stdin:
+            end = functools.partial(asyncio.get_running_loop().call_soon_threadsafe, supervisor.end)
+            threading.Thread(target=_wait_for_the_end_of_stdin, args=(end,), daemon=True).start()
+
+    supervisor = Supervisor(argv, sockets, _drain_seconds(options), ready)
+    try:
+        return asyncio.run(supervisor.run())
+    finally:
+        if options.ready_file:
+            options.ready_file.unlink(missing_ok=True)
+
+
+def _listen_together(options: argparse.Namespace) -> "list[socket.socket]":
+    """Give a listening socket for each worker, all on the same port."""
+    from mockserver.serving import CannotListen, listen, resolve
+
+    host, port = options.host, options.port
+    try:
+        family, (address, *_) = resolve(host, port)[0]
+        with listen(family, (address, port)) as alone:  # so that nobody shares the port who knows nothing of it
+            port = alone.getsockname()[1]
+        return [listen(family, (address, port), is_one_of_many=True) for _ in range(options.workers)]
+    except CannotListen as error:
+        fail(f"cannot listen on {host} port {port}: {error}")
+
+
+def _listen(options: argparse.Namespace, *, built_in: bool) -> "socket.socket":
     from mockserver.serving import CannotListen, is_loopback, listen, resolve
 
+    host, port = options.host, options.port
+    if options.socket is not None:
+        import socket
+
+        return socket.socket(fileno=options.socket)
     try:
         family, address = resolve(host, port)[0]
-        if built_in and not is_loopback(address[0]):
-            _fail(
-                f"{host} can be reached from other machines, and everybody knows the built-in tokens; "
+        if built_in and (options.trusted_proxies or not is_loopback(address[0])):
+            where = f"{host} can be reached from other machines"
+            if options.trusted_proxies:
+                where = "behind a proxy the mock can be reached from other machines"
+            fail(
+                f"{where}, and everybody knows the built-in tokens; "
                 "name your own with --environments FILE, or listen on 127.0.0.1"
             )
         return listen(family, address)
     except CannotListen as error:
-        _fail(f"cannot listen on {host} port {port}: {error}")
+        fail(f"cannot listen on {host} port {port}: {error}")
+
+
+def _tls(options: argparse.Namespace) -> "ssl.SSLContext | None":
+    if not (options.tls_cert or options.tls_key):
+        return None
+    if not (options.tls_cert and options.tls_key):
+        fail("arguments --tls-cert and --tls-key: there must be both or neither")
+    import ssl
+
+    from mockserver.serving import tls_context
+
+    for option, path in (("--tls-cert", options.tls_cert), ("--tls-key", options.tls_key)):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            fail(f"argument {option}: cannot read {path}: {_reason(error)}")
+    try:
+        return tls_context(options.tls_cert, options.tls_key)
+    except (ssl.SSLError, OSError, ValueError) as error:
+        mismatch = getattr(error, "reason", "") == "KEY_VALUES_MISMATCH"
+        fail(
+            f"arguments --tls-cert and --tls-key: {options.tls_key} is not the key of {options.tls_cert}"
+            if mismatch
+            else f"arguments --tls-cert and --tls-key: {options.tls_cert} and {options.tls_key} "
+            "must be a certificate and its private key in PEM, without a password"
+        )
+
+
+def _board(options: argparse.Namespace, control: "Control") -> "Board | None":
+    """Give where a worker tells the others what it counts, if it is one."""
+    if not options.board:
+        return None
+    from mockserver.workers import Board
+
+    board = Board(options.board, control.metrics)
+    control.metrics.others = board.others
+    return board
+
+
+def _bounds(options: argparse.Namespace, connections: int) -> "Bounds":
+    from mockserver.edge import Bounds
+
+    times = (options.request_timeout, options.idle_timeout, options.write_timeout)
+    return Bounds(options.max_body, options.max_head, connections, *times)
+
+
+def _drain_seconds(options: argparse.Namespace) -> int:
+    if options.drain is not None:
+        return int(options.drain)
+    return SHARED_DRAIN_SECONDS if options.store != "memory" else 0
 
 
 def _is_open(options: argparse.Namespace, sock: "socket.socket") -> bool:
-    """Tell whether the controls are there: on loopback, or with a token."""
+    """Tell whether the controls are there: on loopback without a proxy that lets in others, or with a token."""
     from mockserver.serving import is_loopback
 
-    return bool(_control_token(options)) or is_loopback(sock.getsockname()[0])
+    is_alone = not options.trusted_proxies and is_loopback(sock.getsockname()[0])
+    return bool(_control_token(options)) or is_alone
 
 
 def _control_token(options: argparse.Namespace) -> str | None:
     token = options.control_token or os.environ.get(CONTROL_VARIABLE) or None
     if token and not (token.isascii() and token.isprintable() and " " not in token):
-        _fail("the control token must be printable ASCII without blanks")
+        fail("the control token must be printable ASCII without blanks")
     return token
 
 
@@ -234,9 +265,9 @@ def _control(
         scenarios = Scenarios(options.scenarios)
         scenario = scenarios.get(options.scenario) if options.scenario else None
     except BadTime as error:
-        _fail(f"argument --clock: {error}")
+        fail(f"argument --clock: {error}")
     except BadScenario as error:
-        _fail(f"argument --scenario{'' if options.scenario else 's'}: {error}")
+        fail(f"argument --scenario{'' if options.scenario else 's'}: {error}")
     parts: dict[str, Any] = {"environments": known, "journal": MemoryJournal(options.journal)}
     if shared:
         names = ("environments", "store", "carriers", "clock_settings", "reports")
@@ -260,12 +291,13 @@ def _wait_for_the_end_of_stdin(end: "Callable[[], None]") -> None:
     end()
 
 
-def _url(host: str, sock: "socket.socket") -> str:
+def _url(options: argparse.Namespace, sock: "socket.socket") -> str:
     """Give the server's address as a client on this machine writes it."""
+    host, scheme = options.host, "https" if options.tls_cert else "http"
     address, port = sock.getsockname()[:2]
     if address in ("0.0.0.0", "::"):  # noqa: S104 - every address; this machine's own is one of them
         host = "localhost"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _seal(*, is_required: bool = False) -> "Seal":
@@ -273,17 +305,17 @@ def _seal(*, is_required: bool = False) -> "Seal":
 
     text = os.environ.get(KEY_VARIABLE)
     if is_required and not text:
-        _fail(f"{KEY_VARIABLE} is required with a store that replicas share: 32 bytes in base64, the same for each")
+        fail(f"{KEY_VARIABLE} is required with a store that replicas share: 32 bytes in base64, the same for each")
     try:
         return Seal(*(parse_keys(text) if text else ()))
     except BadKey as error:
-        _fail(f"{KEY_VARIABLE} {error}")
+        fail(f"{KEY_VARIABLE} {error}")
 
 
 def _shared(options: argparse.Namespace, seal: "Seal", known: environments.MemoryEnvironments | None) -> "Shared":
     """Give the parts of a mock that are on a server, after a look whether they can be used."""
     if options.seed is not None:
-        _fail("argument --seed: replicas that share a store would make the same ids")
+        fail("argument --seed: replicas that share a store would make the same ids")
     shared = _open(options.store)
     _ask(shared.prepare(seal, known.registered if known else ()))
     return shared
@@ -294,11 +326,11 @@ def _open(url: str) -> "Shared":
         from mockserver.engine import BadAddress
         from mockserver.shared import Shared
     except ModuleNotFoundError:
-        _fail("a store that replicas share needs the redis package: pip install 'trunkkit[redis]'")
+        fail("a store that replicas share needs the redis package: pip install 'trunkkit[redis]'")
     try:
         return Shared(url)
     except BadAddress as error:
-        _fail(f"argument --store: {error}")
+        fail(f"argument --store: {error}")
 
 
 def _ask(coroutine: "Coroutine[Any, Any, Any]") -> Any:
@@ -311,22 +343,22 @@ def _ask(coroutine: "Coroutine[Any, Any, Any]") -> Any:
     try:
         return asyncio.run(coroutine)
     except ServiceUnavailable:
-        _fail("the store's server cannot be used; the line above says why")
+        fail("the store's server cannot be used; the line above says why")
     except BadKey:
-        _fail(f"{KEY_VARIABLE} has not the key under which the store's passwords are sealed")
+        fail(f"{KEY_VARIABLE} has not the key under which the store's passwords are sealed")
 
 
 def _rekey(argv: list[str]) -> int:
     """Seal every password of a store anew under the first key."""
-    parser = _Parser(
+    parser = Parser(
         prog="trunkmock rekey",
         description=f"Seal all passwords of a store anew, under the first of the keys in {KEY_VARIABLE}.",
         epilog="First let every replica know both keys, the new one first; then run this; then take the old one away.",
     )
-    _add_store(parser)
+    add_store(parser)
     options = parser.parse_args(argv)
     if options.store == "memory":
-        _fail("argument --store is required: what is in memory goes with its process and its key")
+        fail("argument --store is required: what is in memory goes with its process and its key")
     _set_up_logging("info", "text")
     count = _ask(_open(options.store).rekey(_seal(is_required=True)))
     print(f"{count} passwords sealed anew")
@@ -341,6 +373,12 @@ def _set_up_logging(level: str, form: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
     if level != "debug":
         logging.getLogger("connexion").setLevel(logging.WARNING)
+
+
+def _announce(banner: str) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # the documented name has a dash that not every encoding knows
+    print(banner, flush=True)
 
 
 def _banner(base_url: str, base_path: str, names: list[str], *, built_in: bool) -> str:
@@ -385,7 +423,7 @@ def _prepare_ready_file(path: Path | None) -> None:
         path.unlink(missing_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
-        _fail(f"cannot write {path}: {_reason(error)}")
+        fail(f"cannot write {path}: {_reason(error)}")
 
 
 def _write_ready_file(path: Path, base_url: str, names: list[str]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, Literal, NamedTuple
 
 import orjson
@@ -13,6 +13,7 @@ from mockserver.redaction import scrub
 LOGGER = "trunkmock.access"
 LONGEST_PATH = 200
 MOMENT_SECONDS = 0.02
+PIPE_BYTES = 4096  # PIPE_BUF on Linux
 
 
 class Entry(NamedTuple):
@@ -25,6 +26,7 @@ class Entry(NamedTuple):
     duration_ms: float
     environment: str | None
     request_id: str
+    client: str | None = None
 
 
 class AccessLog:
@@ -47,10 +49,22 @@ class AccessLog:
         if not lines:
             return
         try:
-            self._stream.write("".join(lines).encode())
-            self._stream.flush()
+            for piece in _pieces(line.encode() for line in lines):
+                self._stream.write(piece)
+                self._stream.flush()
         except (OSError, ValueError):
             pass  # nobody reads the log any more; that is no reason to stop answering
+
+
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Join lines to pieces that a pipe takes whole, so that no line of another process gets into one."""
+    piece = b""
+    for line in lines:
+        if piece and len(piece) + len(line) > PIPE_BYTES:
+            yield piece
+            piece = b""
+        piece += line
+    yield piece
 
 
 def text_line(entry: Entry) -> str:
@@ -58,7 +72,7 @@ def text_line(entry: Entry) -> str:
     return (
         f"{_stamp(int(entry.time))}.{int(entry.time % 1 * 1000):03d}Z INFO {LOGGER} "
         f"{entry.method} {_path(entry.path)} {entry.status} {entry.duration_ms:.2f} ms "
-        f"{entry.environment or '-'} {entry.request_id}\n"
+        f"{entry.environment or '-'} {entry.request_id}{f' {entry.client}' if entry.client else ''}\n"
     )
 
 
@@ -75,6 +89,8 @@ def json_line(entry: Entry) -> str:
         "environment": entry.environment,
         "request_id": entry.request_id,
     }
+    if entry.client:
+        fields["client"] = entry.client
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE).decode()
 
 

@@ -15,24 +15,26 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 import openapi
-from mockserver import bodies, docs, events, exchanges, misfortunes
+from mockserver import audit, bodies, docs, events, exchanges, misfortunes
 from mockserver.access_log import Entry
 from mockserver.carrier import Carrier, MemoryCarriers, simulated
 from mockserver.clock import Ids
 from mockserver.control import Control
-from mockserver.control_api import PREFIX, ControlApi, Done
+from mockserver.control_api import PREFIX, ControlApi, Done, Text
+from mockserver.cors import Cors
 from mockserver.environments import Environment, Environments
 from mockserver.errors import (
     BadRequest,
     EnvironmentSuspended,
     FeatureNotAvailable,
+    FieldsRefused,
     InternalError,
     MethodNotAllowed,
     NotFound,
@@ -44,11 +46,13 @@ from mockserver.errors import (
 from mockserver.exchanges import Exchange, Send
 from mockserver.faults import Faults, MemoryFaults, Preference, Replies, preference
 from mockserver.handlers import Handlers
-from mockserver.journal import Reader
+from mockserver.journal import BROKEN, Reader
 from mockserver.limits import RateLimits
+from mockserver.metrics import NOTHING, Metrics
 from mockserver.redaction import Seal
 from mockserver.requests import (
     REFUSAL,
+    REQUEST_ID,
     BearerTokens,
     ClientGone,
     Receive,
@@ -94,6 +98,8 @@ class Settings:
     access_log: Callable[[Entry], None] | None = None
     control: Control | None = None
     has_controls: bool = True
+    cors_origins: Collection[bytes] = ()
+    logs_clients: bool = False
     honours_prefer: bool = True
 
 
@@ -155,6 +161,11 @@ def _stamp(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+def _client(scope: Scope) -> str:
+    peer = scope.get("client")
+    return str(peer[0]) if peer else "-"
+
+
 class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
     """Takes each request through all its stops, and answers it."""
 
@@ -164,6 +175,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         super().__init__(app)
         self._limits = RateLimits(settings.store, settings.clock)
         self._access_log = settings.access_log
+        self._logs_clients = settings.logs_clients
+        self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
         self._max_body = settings.max_body
         self._routes: Routes[Operation] = Routes([])
         self._base_path = ""
@@ -178,6 +191,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         self._journal = None
         if settings.control and settings.has_controls and settings.control.journal.is_on:
             self._journal = settings.control.journal
+        self._metrics = settings.control.metrics if settings.control else Metrics()
         self._replies = Replies(contract)
         self._seal = settings.seal
         self._reader: Reader | None = None
@@ -198,7 +212,21 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         if scope["type"] != "http":
             return  # no lifespan events are needed, and no web sockets spoken
         started = time.perf_counter()
-        exchange = Exchange(scope, receive, send, f"{self._run}-{next(self._numbers)}")
+        request_id = scope.get(REQUEST_ID) or f"{self._run}-{next(self._numbers)}"
+        exchange = Exchange(scope, receive, send, request_id)
+        if self._cors is not None and exchanges.raw_path(scope).startswith(self._base_path):
+            exchange.own_headers = self._cors.of(scope)
+        self._metrics.in_flight += 1
+        try:
+            await self._settle(exchange)
+        finally:
+            self._metrics.in_flight -= 1
+        duration = time.perf_counter() - started
+        self._count(exchange, duration)
+        if self._journal is not None or self._access_log is not None:
+            self._note(exchange, duration * 1000)
+
+    async def _settle(self, exchange: Exchange) -> None:
         try:
             await self._answer(exchange)
         except Refusal as refusal:
@@ -209,8 +237,14 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             log.exception("request %s failed", exchange.request_id)
             if not exchange.status:
                 await self._refuse(exchange, InternalError())
-        if self._journal is not None or self._access_log is not None:
-            self._note(exchange, (time.perf_counter() - started) * 1000)
+
+    def _count(self, exchange: Exchange, seconds: float) -> None:
+        operation, environment, refusal = exchange.operation, exchange.environment, exchange.refusal
+        name = operation.operation_id if operation else NOTHING if exchange.is_of_the_api else "outside"
+        self._metrics.count(name, exchange.status, environment.plan if environment else NOTHING, seconds)
+        if refusal is not None and refusal.code in BROKEN and exchange.is_of_the_api and not exchange.is_faked:
+            for field_name in refusal.errors if isinstance(refusal, FieldsRefused) else ("",):
+                self._metrics.broken[name, exchange.status, refusal.code, field_name] += 1
 
     def _note(self, exchange: Exchange, duration_ms: float) -> None:
         """Tell journal and access log of an exchange that is over."""
@@ -222,7 +256,8 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             name = exchange.environment.name if exchange.environment else None
             path = exchange.path or exchanges.raw_path(exchange.scope)
             method, status = exchange.scope["method"], exchange.status
-            self._access_log(Entry(now, method, path, status, duration_ms, name, exchange.request_id))
+            client = _client(exchange.scope) if self._logs_clients else None
+            self._access_log(Entry(now, method, path, status, duration_ms, name, exchange.request_id, client))
 
     async def _answer(self, exchange: Exchange) -> None:
         scope = exchange.scope
@@ -232,6 +267,9 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         if not path.startswith(self._base_path):
             exchange.is_of_the_api = False
             await self._show(exchange, path)
+            return
+        if self._cors is not None and (allowed := self._cors.preflight(scope)):
+            await self._send(exchange, 200, b"", *allowed)
             return
         arguments: list[Any]
         operation, arguments = self._routes.find(scope["method"], path)
@@ -308,15 +346,26 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
         await self._send(exchange, 200, page.content, (b"content-type", page.media_type), *page.headers)
 
     async def _show_ui(self, exchange: Exchange, path: str) -> None:
-        answer = await self._site.answer(exchange.scope, exchange.receive, path)
+        action = audit.Action(exchange.scope["method"], _client(exchange.scope), exchange.request_id)
+        answer = await self._site.answer(exchange.scope, exchange.receive, path, action)
+        audit.note(action, answer.status)
         await self._send(exchange, answer.status, answer.body, *answer.all_headers())
 
     async def _steer(self, exchange: Exchange, path: str) -> None:
         scope, headers = exchange.scope, single_headers(exchange.scope["headers"])
         read = functools.partial(read_body, scope, exchange.receive, headers, self._max_body * CONTROL_BODY)
-        done = await self.control_api.answer(scope["method"], path, scope.get("query_string", b""), headers, read)
+        query = scope.get("query_string", b"")
+        action = audit.Action(scope["method"], _client(scope), exchange.request_id)
+        try:
+            done = await self.control_api.answer(scope["method"], path, query, headers, read, action)
+        except Refusal as refusal:
+            audit.note(action, refusal.status)
+            raise
+        audit.note(action, done.status if isinstance(done, Done) else 200)
         if isinstance(done, Done):
             await self._send(exchange, done.status, orjson.dumps(done.members), JSON)
+        elif isinstance(done, Text):
+            await self._send(exchange, 200, done.content, (b"content-type", done.media_type))
         elif self._control:
             own = [*self._limits.unlimited(), (b"x-request-id", exchange.request_id.encode())]
             await events.stream(exchange, own, self._control.journal, done.environment, self.control_api.shown)
@@ -366,6 +415,7 @@ class Operations(RoutedMiddleware[ContractAPI]):  # type: ignore[misc]
             (b"content-length", b"%d" % sum(map(len, pieces))),
             *(exchange.limit_headers or self._limits.unlimited()),
             (b"x-request-id", exchange.request_id.encode()),
+            *exchange.own_headers,
         ]
         if exchange.applied:
             all_headers.append((b"preference-applied", exchange.applied))

@@ -9,7 +9,7 @@ import hmac
 import logging
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from mockserver.errors import EnvironmentNotFound, Refusal, ServiceUnavailable, 
 from mockserver.faults import Fault, Faults, MemoryFaults
 from mockserver.handlers import full
 from mockserver.journal import Journal, MemoryJournal, Selection
+from mockserver.metrics import Metrics
 from mockserver.redaction import Seal
 from mockserver.reports import MemoryReports, Reports, Summary, summary
 from mockserver.scenarios import BadScenario, Scenario, Scenarios
@@ -57,6 +58,8 @@ class Control:
     scenario: Scenario | None = None
     token: str | None = None
     reports: Reports = field(default_factory=MemoryReports)
+    metrics: Metrics = field(default_factory=Metrics)
+    is_closing: Callable[[], bool] = bool
 
     def __post_init__(self) -> None:
         self._start_time = self.clock.setting

@@ -5,8 +5,10 @@ the description: its operationIds are the class's methods, which take the path's
 query.
 """
 
+import asyncio
 import contextlib
 import functools
+import importlib
 import inspect
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import openapi
+from mockserver.audit import Action
 from mockserver.bodies import parse
 from mockserver.clock import BadTime, parse_time, show_time
 from mockserver.control import Control
@@ -26,6 +29,7 @@ from mockserver.errors import (
     FromAnotherSite,
     Refusal,
     ReportNotFound,
+    ShuttingDown,
     ValidationFailed,
 )
 from mockserver.har import har
@@ -45,6 +49,14 @@ class Follow:
     """Instead of an answer: whoever asked follows the journal, of one environment or of all."""
 
     environment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A success that is no JSON."""
+
+    content: bytes
+    media_type: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +87,33 @@ class ControlApi:
         self._operations, self._routes = _described()
 
     async def answer(
-        self, method: str, path: str, query: bytes, headers: Mapping[bytes, bytes], read: Callable[[], Awaitable[bytes]]
-    ) -> Done | Follow:
-        """Answer a request; `read` gives its body. Whatever is wrong with it is raised as a Refusal."""
-        await self._admit_to(method, path, headers)
+        self,
+        method: str,
+        path: str,
+        query: bytes,
+        headers: Mapping[bytes, bytes],
+        read: Callable[[], Awaitable[bytes]],
+        action: Action,
+    ) -> Done | Follow | Text:
+        """Answer a request; `read` gives its body, and `action` learns what it is about.
+
+        Whatever is wrong with it is raised as a Refusal.
+        """
+        action.by = await self._admit_to(method, path, headers)
         operation, arguments = self._routes.find(method, path)
+        action.operation = operation.operation_id
+        if "{environment}" in operation.path:
+            action.concerns(arguments[0])
         body = None
         if operation.body is not None:
             check_media_type(dict(headers), _JSON)
             body = parse(await read())
         parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)[:_MOST_PARAMETERS])
         found = await self._run(operation, arguments, body, parameters)
-        if isinstance(found, Follow):
+        if isinstance(found, Follow | Text):
             return found
+        if operation.operation_id == "create_environment":
+            action.concerns(found["name"])
         return Done(operation.status, found if operation.operation_id == "read_journal" else _members(found))
 
     async def call(self, operation_id: str, *arguments: str, body: Any = None, **query: str) -> Any:
@@ -101,8 +127,11 @@ class ControlApi:
         found = getattr(self, operation.operation_id)(*arguments, **query)
         return await found if inspect.isawaitable(found) else found
 
-    async def _admit_to(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> None:
-        """Let in whoever may use the controls or, where the description says so, has the environment's own token."""
+    async def _admit_to(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> str:
+        """Let in whoever may use the controls or, where the description says so, has the environment's own token.
+
+        Give what let them in, in a word or two for the audit log.
+        """
         try:
             self.admit(headers)
         except ControlTokenRequired:
@@ -112,6 +141,8 @@ class ControlApi:
                 operation = None
             if operation is None or not operation.takes_own_token or not await self._is_own(headers, arguments[0]):
                 raise
+            return "partner"
+        return "loopback" if self._control.token is None else "token"
 
     async def _is_own(self, headers: Mapping[bytes, bytes], name: str) -> bool:
         token = bearer_token(headers.get(b"authorization"))
@@ -126,7 +157,9 @@ class ControlApi:
             return
         host = headers.get(b"host", b"localhost").decode("latin-1")
         origin = headers.get(b"origin")
-        if not _is_local(host) or (origin is not None and origin.decode("latin-1") != f"http://{host}"):
+        if not _is_local(host) or (
+            origin is not None and origin.decode("latin-1") not in (f"http://{host}", f"https://{host}")
+        ):
             raise FromAnotherSite
 
     def health(self) -> dict[str, Any]:
@@ -135,8 +168,15 @@ class ControlApi:
 
     async def ready(self) -> dict[str, Any]:
         """Tell that the API can be used; ServiceUnavailable."""
+        if self._control.is_closing():
+            raise ShuttingDown
         await self._control.store.check()
         return {"status": "ready", "environments": await self._control.environments.names()}
+
+    async def read_metrics(self) -> Text:
+        """Give what the mock has counted."""
+        await asyncio.to_thread(importlib.import_module, "prometheus_client")  # which nobody else should wait for
+        return Text(*self._control.metrics.text(lambda broken: self._rules.broken_by(*broken)))
 
     async def reset_all(self) -> None:
         """Put everything back to how it started."""

@@ -4,6 +4,8 @@ What the parser turns down never reaches the app in stock uvicorn and is answere
 all the same, with the refusal in its scope, so that one place makes all answers. Beyond that the edge
 
 - bounds the head of a request, its whole size on the wire, and the time that it may take to arrive;
+- bounds the number of connections, and the time for which a client may leave its answers unread;
+- takes no further request of a connection whose client does not read, so that nothing piles up;
 - ignores an `Upgrade` (RFC 9110, section 7.8, allows it), with which uvicorn loses the body: some clients offer h2c
   with every request;
 - closes a connection so that its client gets to read the last answer, see `lingering`.
@@ -11,6 +13,7 @@ all the same, with the refusal in its scope, so that one place makes all answers
 
 import asyncio
 import re
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -18,18 +21,39 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mockserver.cycle import Cycle
-from mockserver.errors import BadRequest, HeadersTooLarge, PayloadTooLarge, Refusal, RequestTimeout
+from mockserver.errors import BadRequest, HeadersTooLarge, PayloadTooLarge, Refusal, RequestTimeout, TooManyConnections
 from mockserver.lingering import LingeringTransport
-from mockserver.requests import REFUSAL
+from mockserver.requests import ENDLESS, REFUSAL
 
-MAX_HEAD = 32768  # bytes of request line and header fields
-REQUEST_SECONDS = 30.0  # for a whole request to arrive
-KEEP_ALIVE_SECONDS = 75.0  # between two requests
-WATCH_SECONDS = 5.0  # how late either may be noticed
+WATCH_SECONDS = 5.0  # how late it may be noticed that a time is over
 HIGH_WATER = 65536  # bytes of a body that wait for the app before reading pauses
 
 # RFC 9112, section 3, with a method of reasonable length and a target in origin-form.
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (/[!->@-~]*)(?:\?[!-~]*)? HTTP/1\.[01]\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What connections may take: bytes, seconds, and how many there may be, 0 for any number.
+
+    `max_head` is request line and header fields; `request_seconds` are for a whole request to arrive, `idle_seconds`
+    between two of them, and `write_seconds` for a client that does not read.
+    """
+
+    max_body: int = 65536
+    max_head: int = 32768
+    max_connections: int = 0
+    request_seconds: float = 30.0
+    idle_seconds: float = 75.0
+    write_seconds: float = 30.0
+
+
+@dataclass(slots=True)
+class Doors:
+    """What all connections of a server have in common. While it is closing, every answer is the last one."""
+
+    bounds: Bounds
+    is_closing: bool = False
 
 
 class Edge(HttpToolsProtocol):
@@ -38,9 +62,12 @@ class Edge(HttpToolsProtocol):
     transport: LingeringTransport  # type: ignore[assignment]
     cycle: Cycle | None  # type: ignore[assignment]
 
-    def __init__(self, *args: Any, max_body: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, doors: Doors, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._max_wire = MAX_HEAD + 8 * max_body + 65536  # a chunk of one byte takes six on the wire
+        self._doors = doors
+        self._bounds = bounds = doors.bounds
+        self._max_head = bounds.max_head
+        self._max_wire = bounds.max_head + 8 * bounds.max_body + 65536  # a chunk of one byte takes six on the wire
         self._in_head = False
         self._complete = True  # no request is half received
         self._received = 0  # bytes of the segments in which the request that is being received came
@@ -50,12 +77,16 @@ class Edge(HttpToolsProtocol):
         self._broken = False  # nothing that still comes can be understood
         self._began = 0.0  # when the request that is being received began, if it did not come at once
         self._idle_since = self.loop.time()
+        self._stuck_since = 0.0  # when the client was first seen not to read
+        self._held = False  # a request waits for the client to read
         self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take up a connection."""
         super().connection_made(cast(asyncio.Transport, LingeringTransport(transport, self.loop, self._has_unread)))
         self._watch = self.loop.call_later(WATCH_SECONDS, self._look)
+        if 0 < self._bounds.max_connections < len(self.connections):
+            self._refuse(TooManyConnections())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of a connection."""
@@ -103,7 +134,7 @@ class Edge(HttpToolsProtocol):
 
     def _check_incomplete(self) -> None:
         """Bound a request that has not arrived as a whole."""
-        if self._in_head and self._received > MAX_HEAD:
+        if self._in_head and self._received > self._max_head:
             self._refuse(HeadersTooLarge())
         elif self._received > self._max_wire:
             self._refuse(PayloadTooLarge())
@@ -113,24 +144,57 @@ class Edge(HttpToolsProtocol):
     def _look(self) -> None:
         """See whether it is worth waiting any longer. One slow timer costs less than two with every request."""
         now = self.loop.time()
-        if self._began and now - self._began > REQUEST_SECONDS:
+        if self._is_stuck(now):
+            self.give_up()
+            return
+        if self._began and now - self._began > self._bounds.request_seconds:
             self._refuse(RequestTimeout())
-        elif self._is_idle() and now - self._idle_since > KEEP_ALIVE_SECONDS:
+        elif self.idle_seconds() > self._bounds.idle_seconds:
             self.transport.close()
-        else:
-            self._watch = self.loop.call_later(WATCH_SECONDS, self._look)
+        self._watch = self.loop.call_later(WATCH_SECONDS, self._look)
 
-    def _is_idle(self) -> bool:
-        return self._complete and (self.cycle is None or self.cycle.response_complete)
+    def _is_stuck(self, now: float) -> bool:
+        """Tell whether the client has left for too long what was sent, beyond what fits into the system's buffers."""
+        if not self.transport.get_write_buffer_size():
+            self._stuck_since = 0.0
+        elif not self._stuck_since:
+            self._stuck_since = now
+        return bool(self._stuck_since) and now - self._stuck_since > self._bounds.write_seconds
+
+    def idle_seconds(self) -> float:
+        """Tell for how long there has been no request, 0 if there is one."""
+        is_idle = self._complete and (self.cycle is None or self.cycle.response_complete)
+        return self.loop.time() - self._idle_since if is_idle else 0.0
+
+    def finish(self) -> None:
+        """Let the answers that are under way be the last ones, and an endless one end."""
+        for cycle in (self.cycle, *(cycle for cycle, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.keep_alive = False
+                if ENDLESS in cycle.scope:
+                    cycle.disconnected = True
+                    cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """Go on to the next request."""
         self._idle_since = self.loop.time()
-        if not self.transport.is_closing():
-            self.flow.resume_reading()
-            if self.pipeline:
-                cycle, app = self.pipeline.pop()
-                cycle.start(self.loop, app)  # type: ignore[attr-defined]
+        if self.transport.is_closing():
+            return
+        if self.pipeline and self.flow.write_paused:
+            self._held = True
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            cycle.start(self.loop, app)  # type: ignore[attr-defined]
+
+    def resume_writing(self) -> None:
+        """Go on: the client reads."""
+        super().resume_writing()
+        self._stuck_since = 0.0
+        if self._held:
+            self._held = False
+            self.on_response_complete()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -147,7 +211,7 @@ class Edge(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the request, unless its head is too large or another protocol is offered, see `_ignore_upgrade`."""
-        if self._received + self._segment > MAX_HEAD and self._head_size() > MAX_HEAD:
+        if self._received + self._segment > self._max_head and self._head_size() > self._max_head:
             raise HeadersTooLarge
         parser = self.parser
         if parser.should_upgrade():
@@ -172,17 +236,19 @@ class Edge(HttpToolsProtocol):
         }
         # With `Expect` and an early answer, the client may send the body or not: only a new connection is clear.
         expects = self._expects_100()
-        keep_alive = version != "1.0" and parser.should_keep_alive() and not expects
+        keep_alive = version != "1.0" and parser.should_keep_alive() and not expects and not self._doors.is_closing
         self._start(Cycle(self, scope, keep_alive, expects))
 
     def _start(self, cycle: Cycle) -> None:
         """Run the app on a request, after those that came before it."""
         before, self.cycle = self.cycle, cycle
-        if before is None or before.response_complete:
+        is_next = before is None or before.response_complete
+        if is_next and not self.flow.write_paused:
             cycle.start(self.loop, self.app)
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
+            return
+        self._held = self._held or is_next
+        self.flow.pause_reading()
+        self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
 
     def _expects_100(self) -> bool:
         for name, value in self.headers:

@@ -20,6 +20,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from mockserver.errors import ServiceUnavailable
+from mockserver.metrics import Times
 
 PREFIX = "trunkmock"
 NO_ENVIRONMENT = "*"
@@ -73,20 +74,27 @@ class Engine:
         self._client = _client(url)
         self._scripts: dict[Script, AsyncScript] = {}
         self._quiet_until = 0.0
+        self.times = Times()
 
     async def call(self, *command: Any) -> Any:
         """Give what a command gives; ServiceUnavailable."""
+        began = time.perf_counter()
         try:
             return await self._client.execute_command(*command)
         except FAILURES as error:
             raise self._refusal(error) from None
+        finally:
+            self.times.add(time.perf_counter() - began)
 
     async def run(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
         """Give what a script gives; ServiceUnavailable."""
+        began = time.perf_counter()
         try:
             return await self._registered(script)(keys, arguments)
         except FAILURES as error:
             raise self._refusal(error) from None
+        finally:
+            self.times.add(time.perf_counter() - began)
 
     async def run_all(self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> None:
         """Run a script with each of these keys and arguments, in one go; ServiceUnavailable."""
@@ -94,6 +102,7 @@ class Engine:
             for keys, arguments in calls:
                 await self.run(script, keys, *arguments)
             return
+        began = time.perf_counter()
         try:
             async with self._client.pipeline(transaction=False) as pipe:
                 for keys, arguments in calls:
@@ -101,6 +110,8 @@ class Engine:
                 await pipe.execute()
         except FAILURES as error:
             raise self._refusal(error) from None
+        finally:
+            self.times.add(time.perf_counter() - began)
 
     def _registered(self, script: Script) -> AsyncScript:
         registered = self._scripts.get(script)
@@ -135,6 +146,7 @@ class Engine:
 
     def _refusal(self, error: Exception) -> Exception:
         """Give what a failure is to the client; the log gets the kind of it alone, for the text may quote a value."""
+        self.times.failures += 1
         kind = type(error).__name__
         if isinstance(error, ResponseError):
             word = getattr(error, "status_code", None) or str(error).partition(" ")[0]

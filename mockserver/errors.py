@@ -268,4 +268,17 @@ class ServiceUnavailable(Refusal):
     """The store cannot be used now. Whether a change was made is unknown if its answer was lost."""
 
     status, code, message = 503, "SERVICE_UNAVAILABLE", "The mock's store cannot be reached; try again."
-    headers = ((b"retry-after", b"1"),)
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"retry-after", b"1"),)
+
+
+class TooManyConnections(ServiceUnavailable):
+    """There are as many connections as there may be."""
+
+    message = "There are too many connections; try again."
+    headers = ((b"retry-after", b"1"), (b"connection", b"close"))
+
+
+class ShuttingDown(ServiceUnavailable):
+    """The mock is about to end; another replica may be there."""
+
+    message = "The mock is about to end; try again."

@@ -8,6 +8,7 @@ import orjson
 
 from mockserver.exchanges import Exchange
 from mockserver.journal import Entry, Headers, Journal
+from mockserver.requests import ENDLESS
 
 PING_SECONDS = 15.0
 
@@ -26,6 +27,7 @@ async def stream(
     gone = asyncio.ensure_future(_until_gone(exchange))
     try:
         exchange.status = 200
+        exchange.scope[ENDLESS] = True
         await exchange.send({"type": "http.response.start", "status": 200, "headers": HEADERS + headers})
         await _send(exchange, b": the journal, as it grows\n\n")
         while not gone.done():

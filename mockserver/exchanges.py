@@ -1,6 +1,6 @@
 """One request on its way through the app, and what the journal keeps of it in the end."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import orjson
 from mockserver.environments import Environment
 from mockserver.errors import FieldsRefused, Refusal
 from mockserver.faults import Fault
-from mockserver.journal import LONGEST_ANSWER, LONGEST_BODY, NO_ERRORS, Headers, Kept
+from mockserver.journal import LONGEST_ANSWER, LONGEST_BODY, NO_ERRORS, Header, Headers, Kept
 from mockserver.redaction import Seal
 from mockserver.requests import Receive, Scope
 from mockserver.routing import Operation
@@ -42,6 +42,7 @@ class Exchange:
     is_faked: bool = False
     status: int = 0
     headers: Headers | None = None
+    own_headers: Sequence[Header] = ()
     answer: bytes = b""
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mockserver import misfortunes
-from mockserver.app import MAX_BODY, contract_as_read, create_app, steered
+from mockserver.app import contract_as_read, create_app, steered
 from mockserver.clock import Ids
 from mockserver.control import Control
 from mockserver.control_api import ControlApi
+from mockserver.edge import Bounds
 from mockserver.environments import MemoryEnvironments
 from mockserver.errors import ExpectationMissed, FieldsRefused, Refusal
 from mockserver.journal import Entry
@@ -237,7 +238,7 @@ def running(
         control.look_after_itself()
         is_ready.set()
 
-    server = Server(app, MAX_BODY, ready)
+    server = Server(app, Bounds(), ready)
     thread = threading.Thread(target=server.run, args=([sock],), name="trunkmock", daemon=True)
     thread.start()
     if not is_ready.wait(START_SECONDS):

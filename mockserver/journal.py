@@ -376,20 +376,25 @@ class Rules:
         """Give what was broken: for each field what it must be and its rules, or else the rules of the answer."""
         if not entry.is_broken:
             return []
-        operation = self._operations.get(entry.operation or "", {})
+        operation, status, code = entry.operation or "", entry.status, entry.code or ""
         if not entry.errors:
-            return [{"field": None, "says": None, "rules": self._of_answer(operation, entry)}]
+            return [{"field": None, "says": None, "rules": self.broken_by(operation, status, code)}]
         return [
-            {"field": name, "says": says[0], "rules": self._of_field(operation, name)}
+            {"field": name, "says": says[0], "rules": self.broken_by(operation, status, code, name)}
             for name, says in entry.errors.items()
         ]
 
-    def _of_answer(self, operation: Mapping[str, Any], entry: Entry) -> list[str]:
+    def broken_by(self, operation_id: str, status: int, code: str, name: str = "") -> list[str]:
+        """Give the rules that a request broke which was refused like this, for this field if any."""
+        operation = self._operations.get(operation_id, {})
+        return self._of_field(operation, name) if name else self._of_answer(operation, status, code)
+
+    def _of_answer(self, operation: Mapping[str, Any], status: int, code: str) -> list[str]:
         names = {404: "NotFound", 405: "MethodNotAllowed", 400: "BadRequest"}
-        answer = operation.get("responses", {}).get(str(entry.status), {})
-        name = answer.get("$ref", "").rpartition("/")[2] or names.get(entry.status, "")
+        answer = operation.get("responses", {}).get(str(status), {})
+        name = answer.get("$ref", "").rpartition("/")[2] or names.get(status, "")
         rules = self._responses.get(name, answer).get("x-rules", [])
-        only = {"VALIDATION_ERROR": "body.json.not-an-object"}.get(entry.code or "")
+        only = {"VALIDATION_ERROR": "body.json.not-an-object"}.get(code)
         return [rule for rule in rules if only in (None, rule)]
 
     def _of_field(self, operation: Mapping[str, Any], name: str) -> list[str]:

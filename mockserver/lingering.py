@@ -25,6 +25,7 @@ class LingeringTransport:
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
         self.get_extra_info = transport.get_extra_info
+        self.get_write_buffer_size = transport.get_write_buffer_size
 
     def close(self) -> None:
         """Close at once, or after the client had its time to read the answer."""
@@ -34,7 +35,8 @@ class LingeringTransport:
         if not self._unread() or self._transport.is_closing():
             self._transport.close()
             return
-        self._transport.write_eof()
+        if self._transport.can_write_eof():  # not with TLS; there the answer's length is its end
+            self._transport.write_eof()
         if not self._transport.is_reading():
             self._transport.resume_reading()
         self._loop.call_later(LINGER_SECONDS, self._transport.close)

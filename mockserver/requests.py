@@ -17,6 +17,12 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 REFUSAL = "trunkmock.refusal"
 """The scope's key under which the HTTP edge leaves what it found wrong with a request."""
 
+REQUEST_ID = "trunkmock.request-id"
+"""The scope's key under which a request has an id that a proxy gave it."""
+
+ENDLESS = "trunkmock.endless"
+"""The scope's key under which an answer says that it goes on until somebody ends it."""
+
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110, section 5.6.2: tchar
 _MEDIA_TYPE = re.compile(rf"({_TOKEN}/{_TOKEN})[ \t]*(;.*)?")  # section 8.3.1
 # Section 5.6.6. Blanks around "=" are not allowed; an empty parameter is.

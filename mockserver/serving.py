@@ -2,21 +2,28 @@
 
 import asyncio
 import contextlib
+import ctypes
 import functools
 import gc
 import ipaddress
 import signal
 import socket
+import ssl
+import struct
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.server import Server as UvicornServer
 
-from mockserver.edge import Edge
+from mockserver.edge import Bounds, Doors, Edge
 
 CALL_SECONDS = 10.0
+HANDSHAKE_SECONDS = 0.1  # for connections that are half made when nobody more is let in
+SPARE_FILES = 128  # open files that are no connections of clients
+LAST_IDLE_SECONDS = 3.0  # without a request, after which a connection is not used again; more than a balancer's own
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -40,11 +47,13 @@ def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[Any,
     return [(family, address) for family, _, _, _, address in found]
 
 
-def listen(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
-    """Give a listening socket; CannotListen."""
+def listen(family: socket.AddressFamily, address: tuple[Any, ...], *, is_one_of_many: bool = False) -> socket.socket:
+    """Give a listening socket, perhaps one of many on its address; CannotListen."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_one_of_many:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(address)
         sock.listen(2048)
     except OSError as error:
@@ -65,14 +74,75 @@ def settle() -> None:
     gc.set_threshold(20_000, 10, 10_000)
 
 
-class Server(UvicornServer):
-    """A uvicorn server on one socket that calls `ready` once it answers, and whose end waits for nobody."""
+def tls_context(certificates: Path, key: Path) -> ssl.SSLContext:
+    """Give what serves TLS with these files in PEM; OSError or ssl.SSLError if they are no good."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    # A key under a password would make OpenSSL ask for it on the terminal.
+    context.load_cert_chain(certificates, key, password=lambda: "")
+    return context
 
-    def __init__(self, app: Any, max_body: int, ready: Callable[[], None]) -> None:
+
+def turn_away(sock: socket.socket) -> None:
+    """Let in no new connection, while those that are half made may still be completed; Linux knows how.
+
+    What is in a listening socket's queue when that closes is reset, whatever its client has sent. A filter (BPF) drops
+    new SYN segments instead, and their clients find the port closed when they try once more.
+    """
+    program = (
+        (0x30, 0, 0, 13),  # load the byte of flags
+        (0x54, 0, 0, 0x12),  # SYN and ACK
+        (0x15, 0, 1, 0x02),  # SYN alone?
+        (0x06, 0, 0, 0),  # drop it
+        (0x06, 0, 0, 0xFFFFFFFF),  # else take it as a whole
+    )
+    steps = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HP", len(program), ctypes.addressof(steps)))
+
+
+def room_for(connections: int) -> int:
+    """Let the process have so many connections, and give how many it may have, 0 for any number."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return connections
+    wanted = connections + SPARE_FILES if connections else hard
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if wanted > soft:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    most = max(soft - SPARE_FILES, 1)
+    return min(connections, most) if connections else most
+
+
+class Server(UvicornServer):
+    """A uvicorn server on one socket that calls `ready` once it answers.
+
+    Its end waits for nobody, unless it has seconds to drain: then it lets in nobody more, answers what has been asked,
+    and closes each connection when no request can come on it any more. Ctrl-C, or a second SIGTERM, waits for nobody.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        bounds: Bounds,
+        ready: Callable[[], None],
+        *,
+        tls: ssl.SSLContext | None = None,
+        drain_seconds: float = 0.0,
+    ) -> None:
+        self.doors = Doors(bounds)
+        self._drain_seconds = drain_seconds
         super().__init__(
             Config(
                 app,
-                http=functools.partial(Edge, max_body=max_body),  # type: ignore[arg-type]
+                http=functools.partial(Edge, doors=self.doors),  # type: ignore[arg-type]
+                ssl_context_factory=(lambda *_: tls) if tls else None,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -85,6 +155,7 @@ class Server(UvicornServer):
         )
         self._ready = ready
         self._end = asyncio.Event()
+        self._end_at_once = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the doors."""
@@ -96,7 +167,12 @@ class Server(UvicornServer):
     def end(self) -> None:
         """End, from whichever thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
-            self._loop.call_soon_threadsafe(self._end.set)
+            self._loop.call_soon_threadsafe(self._note_end)
+
+    def _note_end(self, number: int = signal.SIGTERM) -> None:
+        if number == signal.SIGINT or self._end.is_set():
+            self._end_at_once.set()
+        self._end.set()
 
     def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine between two requests, and give what it gives; for another thread."""
@@ -110,13 +186,38 @@ class Server(UvicornServer):
                 await asyncio.wait_for(self._end.wait(), 1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close everything, whoever is still talking: a mock has nothing to lose."""
+        """Close everything, whoever is still talking after the time to drain."""
+        if self._drain_seconds:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._drain(sockets or []), self._drain_seconds)
         for server in self.servers:
             server.close()
         for sock in sockets or []:
             sock.close()
-        for connection in list(self.server_state.connections):
-            cast(Edge, connection).give_up()
+        for connection in self._edges():
+            connection.give_up()
+
+    async def _drain(self, sockets: list[socket.socket]) -> None:
+        self.doors.is_closing = True
+        for connection in self._edges():
+            connection.finish()
+        for sock in sockets:
+            turn_away(sock)
+        await self._pause(HANDSHAKE_SECONDS)
+        for server in self.servers:
+            server.close()
+        while not self._end_at_once.is_set() and (connections := self._edges()):
+            for connection in connections:
+                if connection.idle_seconds() > LAST_IDLE_SECONDS:
+                    connection.transport.close()
+            await self._pause(0.05)
+
+    def _edges(self) -> list[Edge]:
+        return cast(list[Edge], list(self.server_state.connections))
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._end_at_once.wait(), seconds)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -126,7 +227,8 @@ class Server(UvicornServer):
             return
         loop = asyncio.get_running_loop()
         before = {
-            number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._end.set)) for number in _SIGNALS
+            number: signal.signal(number, lambda it, _: loop.call_soon_threadsafe(self._note_end, it))
+            for number in _SIGNALS
         }
         try:
             yield

@@ -49,6 +49,7 @@ class Shared:
         self._engine = engine = Engine(url)
         self.store = RedisStore(engine)
         self.environments = RedisEnvironments(engine)
+        self.times = engine.times
         self.clock_settings = RedisClockSettings(engine)
         self.carriers = RedisCarriers(engine, self.environments.with_carrier)
         self.reports = RedisReports(engine)

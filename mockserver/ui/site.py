@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mockserver.audit import Action
 from mockserver.control import Control
 from mockserver.control_api import ControlApi
 from mockserver.errors import (
@@ -88,11 +89,11 @@ class Site:
         self._sessions = Sessions(control, now)
         self._attempts = Attempts(now)
 
-    async def answer(self, scope: Scope, receive: Receive, path: str) -> Answer:
-        """Answer a request to a path below `/_mock/ui`; `path` is as it was sent."""
+    async def answer(self, scope: Scope, receive: Receive, path: str, action: Action) -> Answer:
+        """Answer a request to a path below `/_mock/ui`; `path` is as it was sent, `action` learns what it is about."""
         try:
             asked = await self._read(scope, receive, path.removeprefix(BASE))
-            return await self._answer(asked)
+            return await self._answer(asked, action)
         except Refusal as refusal:
             return self._refused(refusal)
 
@@ -109,7 +110,7 @@ class Site:
         query = read_query(scope.get("query_string", b""))
         return Asked(method, path, query, headers, address, scope.get("scheme") == "https", form)
 
-    async def _answer(self, asked: Asked) -> Answer:
+    async def _answer(self, asked: Asked, action: Action) -> Answer:
         if asked.path.startswith("/static/"):
             return _only("GET", asked) or pages.asset(asked.path.removeprefix("/static/")) or _nothing()
         if self._control.token is None:
@@ -118,7 +119,7 @@ class Site:
             asked.check_origin()
         match asked.path:
             case "/sign-in":
-                return await self._sign_in(asked)
+                return await self._sign_in(asked, action)
             case "/sign-out":
                 return await self._sign_out(asked)
         session = await self._sessions.find(asked)
@@ -126,9 +127,10 @@ class Site:
             return self._to_sign_in(asked)
         if asked.path in ("", "/"):
             return _only("GET", asked) or redirect(_home(session))
-        return await self._go(asked, session)
+        _know(action, session)
+        return await self._go(asked, session, action)
 
-    async def _go(self, asked: Asked, session: Session) -> Answer:
+    async def _go(self, asked: Asked, session: Session, action: Action) -> Answer:
         for way in _WAYS:
             if match := way.pattern.fullmatch(asked.path):
                 break
@@ -136,11 +138,13 @@ class Site:
             raise NotFound
         found = match.groupdict()
         name = found.get("name", "")
+        action.concerns(name or "-")
         if (way.for_operator and not session.is_operator) or (name and not session.sees(name)):
             raise EnvironmentNotFound if name else NotFound
         view = way.views.get(asked.method)
         if view is None:
             raise MethodNotAllowed(", ".join(way.views).encode())
+        action.operation = f"page.{found.get('action') or view.__name__}"
         token, cookies = self._form_token(asked, session)
         if asked.method == "POST":
             asked.check_form(token)
@@ -163,7 +167,8 @@ class Site:
         token = secrets.token_urlsafe(24)
         return token, [set_cookie(FORM_COOKIE, token, _FORM_SECONDS, is_tls=asked.is_tls)]
 
-    async def _sign_in(self, asked: Asked) -> Answer:
+    async def _sign_in(self, asked: Asked, action: Action) -> Answer:
+        action.operation = "page.sign_in"
         token, cookies = self._form_token(asked, None)
         if asked.method == "GET":
             return self._sign_in_page(200, token, None, cookies)
@@ -177,6 +182,7 @@ class Site:
         if found is None:
             return self._sign_in_page(403, token, "This token is not known here, or no longer good.", [])
         session, cookie = found
+        _know(action, session)
         return redirect(_home(session), cookie)
 
     def _sign_in_page(self, status: int, token: str, problem: str | None, headers: list[tuple[bytes, bytes]]) -> Answer:
@@ -203,6 +209,13 @@ class Site:
             heading = "Refused"
         page = pages.render(refusal.status, "error.html", "", heading=heading, message=message)
         return Answer(page.status, page.body, [*page.headers, *refusal.headers])
+
+
+def _know(action: Action, session: Session) -> None:
+    """Note who it is."""
+    action.by = "operator" if session.is_operator else "partner"
+    if session.environment is not None:
+        action.concerns(session.environment)
 
 
 def _home(session: Session) -> str:

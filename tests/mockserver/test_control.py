@@ -250,7 +250,8 @@ def test_hostile_body_is_never_a_5xx(controls, own, method, path, operation, bod
     path = path.format(environment=own.name, trunk_id="%ff", phone_number_id="x")
     answer = controls.request(method, path, content=body[:4096], headers={"Content-Type": "application/json"})
     assert answer.status_code < 500
-    assert answer.json()["success"] is (answer.status_code < 400)
+    if not answer.headers["content-type"].startswith("text/plain"):
+        assert answer.json()["success"] is (answer.status_code < 400)
 
 
 @pytest.mark.parametrize(

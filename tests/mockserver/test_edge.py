@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 
@@ -11,6 +12,7 @@ from mockserver.serving import Server
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HOST = b"Host: x\r\n"
+BOUNDS = {}
 
 
 async def answering(scope, receive, send):
@@ -35,9 +37,10 @@ async def failing(_scope, _receive, _send):
 def impatient(monkeypatch):
     """Let the edge lose its patience after a fifth of a second."""
     monkeypatch.setattr(edge, "WATCH_SECONDS", 0.02)
-    monkeypatch.setattr(edge, "REQUEST_SECONDS", 0.2)
-    monkeypatch.setattr(edge, "KEEP_ALIVE_SECONDS", 0.2)
     monkeypatch.setattr(lingering, "LINGER_SECONDS", 0.1)
+    monkeypatch.setitem(BOUNDS, "request_seconds", 0.2)
+    monkeypatch.setitem(BOUNDS, "idle_seconds", 0.2)
+    monkeypatch.setitem(BOUNDS, "write_seconds", 0.2)
 
 
 def talk(*steps, app=answering, max_body=1000, seconds=3):
@@ -45,10 +48,10 @@ def talk(*steps, app=answering, max_body=1000, seconds=3):
 
     async def story():
         loop = asyncio.get_running_loop()
-        server = Server(app, max_body, lambda: None)
+        server = Server(app, edge.Bounds(max_body=max_body, **BOUNDS), lambda: None)
         server.config.load()
         listening = await loop.create_server(
-            lambda: edge.Edge(config=server.config, server_state=server.server_state, app_state={}, max_body=max_body),
+            lambda: edge.Edge(config=server.config, server_state=server.server_state, app_state={}, doors=server.doors),
             "127.0.0.1",
         )
         async with listening:
@@ -186,3 +189,64 @@ def test_head_has_no_body():
     assert came.startswith(OK)
     assert b"content-length: 1\r\n" in came
     assert came.endswith(b"\r\n\r\n")
+
+
+PIPELINED = 120
+LARGE = b"a" * 100_000
+
+
+def deaf(*, seconds, app, requests=PIPELINED):
+    """Send requests, read nothing for a while; give how many were started meanwhile, and all that comes after it."""
+
+    async def story():
+        loop = asyncio.get_running_loop()
+        server = Server(app, edge.Bounds(**BOUNDS), lambda: None)
+        server.config.load()
+        listening = await loop.create_server(
+            lambda: edge.Edge(config=server.config, server_state=server.server_state, app_state={}, doors=server.doors),
+            "127.0.0.1",
+        )
+        async with listening:
+            sock = socket.create_connection(listening.sockets[0].getsockname())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            sock.setblocking(False)
+            await loop.sock_sendall(sock, (b"GET / HTTP/1.1\r\n" + HOST + b"\r\n") * requests)
+            await asyncio.sleep(seconds)
+            started, size = app.started, 0
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                while size < requests * len(LARGE):
+                    piece = await asyncio.wait_for(loop.sock_recv(sock, 1 << 20), 1)
+                    if not piece:
+                        break
+                    size += len(piece)
+            sock.close()
+            return started, size
+
+    return asyncio.run(story())
+
+
+class Large:
+    """An app that gives a large answer, and counts."""
+
+    def __init__(self):
+        self.started = 0
+
+    async def __call__(self, scope, receive, send):
+        self.started += 1
+        headers = [(b"content-length", b"%d" % len(LARGE))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": LARGE})
+
+
+def test_requests_of_a_client_that_does_not_read_wait():
+    """Answers do not pile up; when it reads, it gets all of them."""
+    started, size = deaf(seconds=0.3, app=Large())
+    assert started < PIPELINED / 2
+    assert size >= PIPELINED * len(LARGE)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_client_that_does_not_read_is_cut_off():
+    """After some time without a sign of reading the connection goes, and what was not read with it."""
+    _, size = deaf(seconds=0.8, app=Large())
+    assert size < PIPELINED * len(LARGE)

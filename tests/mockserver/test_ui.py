@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from clients import Api
 from secret_forms import leaks
 
 import mockserver
+from mockserver.audit import Action
 from mockserver.environments import PLANS
 from mockserver.ui.sessions import ATTEMPTS, ATTEMPTS_BY_ADDRESS, SECONDS, Attempts
 from mockserver.ui.site import Site
@@ -399,7 +401,9 @@ def test_session_ends_after_eight_hours():
 
         headers = [(b"host", b"localhost"), (b"cookie", cookie.encode()), (b"content-length", b"%d" % len(form))]
         headers.append((b"content-type", b"application/x-www-form-urlencoded"))
-        return await site.answer({"method": method, "headers": headers}, receive, f"/_mock/ui{path}")
+        return await site.answer(
+            {"method": method, "headers": headers}, receive, f"/_mock/ui{path}", Action(method, "-", "-")
+        )
 
     async def run():
         form_cookie = "trunkmock_form=" + "F" * 32
@@ -761,3 +765,23 @@ def test_odd_form_is_refused(operator, body):
 def test_plans_of_the_form_are_those_of_the_mock(operator):
     """The form offers each plan there is."""
     assert re.findall(r'<option value="([^"]*)"', operator.get("/environments").text) == list(PLANS)
+
+
+def test_what_is_done_on_the_page_is_in_the_audit_log(hosted, stranger):
+    """Who signed in, who could not, and what they did."""
+    stranger.sign_in("talq_nobody")
+    stranger.sign_in(CONTROL)
+    stranger.submit("/environments/acme/manage/suspend")
+    last = stranger.submit("/environments/acme/manage/resume")
+    assert last.status_code == 303
+    request_id, deadline = last.headers["x-request-id"], time.monotonic() + 5
+    while request_id not in hosted.log.read_text("utf-8"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    audited = [line.split() for line in hosted.log.read_text("utf-8").splitlines() if " trunkmock.audit " in line]
+    assert [line[3:8] for line in audited[-4:]] == [
+        ["nobody", "127.0.0.1", "page.sign_in", "-", "403"],
+        ["operator", "127.0.0.1", "page.sign_in", "-", "303"],
+        ["operator", "127.0.0.1", "page.suspend", "acme", "303"],
+        ["operator", "127.0.0.1", "page.resume", "acme", "303"],
+    ]
