@@ -78,14 +78,15 @@ class Sessions:
 
     def _seal(self, session: Session, digest: bytes) -> str:
         members = [session.environment, session.form_token, digest.hex(), int(self._now()) + SECONDS]
-        box = self._control.seal.lock(orjson.dumps(members), PURPOSE)
-        return base64.urlsafe_b64encode(box).decode().rstrip("=")
+        return _written(self._control.seal.lock(orjson.dumps(members), PURPOSE))
 
     async def _read(self, cookie: str) -> Session | None:
         if not cookie:
             return None
         try:
             box = base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4))
+            if _written(box) != cookie:  # the last character has bits that decoding passes over
+                return None
             environment, form_token, digest, end = orjson.loads(self._control.seal.unlock(box, PURPOSE))
         except (BadKey, binascii.Error, ValueError):
             return None
@@ -105,6 +106,10 @@ class Sessions:
     def _is_control(self, digest: bytes) -> bool:
         token = self._control.token
         return token is not None and hmac.compare_digest(sha256(token.encode()).digest(), digest)
+
+
+def _written(box: bytes) -> str:
+    return base64.urlsafe_b64encode(box).decode().rstrip("=")
 
 
 class Attempts:
