@@ -31,3 +31,10 @@ def test_unknown_server_is_named(tmp_path):
     done = bench("--only=moc", f"--json={tmp_path / 'bench.json'}")
     assert done.returncode == 2
     assert "mock" in done.stderr
+
+
+def test_readme_has_the_table_that_was_recorded():
+    """The README's figures are those of the last recorded run, which `--show` prints."""
+    shown = bench("--show").stdout.strip()
+    readme = (BENCHMARKS.parent / "README.md").read_text("utf-8")
+    assert readme.partition("<!-- what make bench prints -->")[2].partition("<!-- end -->")[0].strip() == shown
