@@ -96,11 +96,12 @@ def test_what_cannot_be_looked_for_is_said(server, lab):
 
 
 def test_nothing_is_looked_for_without_need(server, lab):
-    """A run whose creates were all answered sends only its deletes."""
+    """A run whose creates were all answered sends its deletes, and looks once whether anything is left."""
     lab.create()
     before = lab.client.requests
     lab.close()
-    assert lab.client.requests == before + 1
+    assert lab.client.requests == before + 2
+    assert lab.leftovers == []
 
 
 def test_keep_leaves_everything(server):
