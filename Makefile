@@ -22,7 +22,7 @@ test: $(READY) services
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # What the tests need beside Python. Where it can be installed without asking, it is. Without a browser the tests of the
 # page are skipped, except in CI.
