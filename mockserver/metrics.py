@@ -26,9 +26,7 @@ class Times:
 
     __slots__ = ("counts", "failures", "seconds")
 
-    def __init__(
-        self, counts: Iterable[int] = (0,) * (len(BOUNDS) + 1), seconds: float = 0.0, failures: int = 0
-    ) -> None:
+    def __init__(self, counts: Iterable[int] = _ZEROS, seconds: float = 0.0, failures: int = 0) -> None:
         self.counts = list(counts)
         self.seconds = seconds
         self.failures = failures

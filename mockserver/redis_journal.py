@@ -77,23 +77,26 @@ class RedisJournal:
 
     async def read(self, selection: Selection = EVERYTHING) -> list[Entry]:
         """Give the entries that fit, oldest first; those that other replicas have just answered may be missing."""
-        found = [self.open(kept) for kept, _ in await self._select(selection)]
-        return sorted(found, key=lambda entry: (entry.number, entry.time))
+        found = sorted((kept for kept, _ in await self._select(selection)), key=lambda kept: (kept.number, kept.time))
+        return [
+            self.open(kept) for kept in found
+        ]  # in this order: a secret out of its place is looked for from then on
 
     async def page(self, environment: str, selection: Selection, skip: int, most: int) -> tuple[list[Entry], int]:
         """Give some of an environment's entries that fit, newest first, and how many fit in all."""
         await self._settle()
-        total, found = 0, []
+        total = 0
+        found: list[Kept] = []
         has_all = selection == EVERYTHING
         async for kept, _ in self._of(environment):
             if selection.fits(kept):
                 if skip <= total < skip + most:
-                    found.append(self.open(kept))
+                    found.append(kept)
                 total += 1
             if has_all and total >= skip + most:
                 total = min(int(await self._engine.call("XLEN", _stream(environment))), self._size)
                 break
-        return found, total
+        return [self.open(kept) for kept in reversed(found)][::-1], total
 
     async def find(self, environment: str, request_id: str) -> Entry | None:
         """Give one request of an environment."""

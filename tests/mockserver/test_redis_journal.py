@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from mockserver import journal as module
+from mockserver.bodies import JsonBody
 from mockserver.engine import Engine
 from mockserver.journal import Kept, Selection
 from mockserver.redaction import Seal
@@ -154,3 +155,22 @@ def test_requests_wait_while_the_server_is_away(tmp_path):
         assert asyncio.run(story()) == [1.0]
     finally:
         server.stop()
+
+
+def test_secret_out_of_its_place_is_in_no_later_answer_at_another_replica(journals):
+    """A password that was sent as a name as well is masked where a later answer repeats it, whoever reads it."""
+    schema = {"properties": {"name": {"type": "string"}, "password": {"type": "string", "writeOnly": True}}}
+    bodies = {"create_sip_trunk": JsonBody(schema, SEAL)}
+
+    async def story(it):
+        it.there.reader = module.Reader([], bodies, SEAL)
+        sent = b'/\n\n{"name": "hunter-22", "password": "hunter-22"}'
+        it.here.keep(kept(operation="create_sip_trunk", status=201)._replace(request=SEAL.lock(sent), answer=b"{}"))
+        it.here.keep(kept(time=1.0)._replace(answer=b'{"name": "hunter-22"}'))
+        await it.here.read()
+        page, _ = await it.there.page("one", Selection("one"), 0, 10)
+        for entries in (page, await it.there.read()):
+            assert len(entries) == 2
+            assert "hunter-22" not in repr(entries)
+
+    journals(story)
